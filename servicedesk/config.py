@@ -1,0 +1,209 @@
+"""Configuration: defaults, then `servicedesk.yaml`, then `SERVICEDESK_…` from the environment.
+
+Every key is a field below with its sentence; `config show`, the manual and the checks are drawn from them.
+Environment names join nested keys by one underscore: `http.bind` is SERVICEDESK_HTTP_BIND; lists are comma-separated.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from servicedesk.errors import ConfigError
+
+
+def _key(default: Any, doc: str, *, secret: bool = False, later: bool = False) -> Any:
+    """A setting. later: known already, but the part that reads it is not built yet."""
+    meta = {"doc": doc, "secret": secret, "later": later}
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class Http:
+    bind: str = _key("127.0.0.1:8080", "address and port of pages, API and receivers; port 0 takes a free one")
+    base_url: str = _key("", "address that people use, for links in mail; empty: http://<bind>")
+    trusted_proxies: tuple[str, ...] = _key((), "addresses of proxies whose X-Forwarded-* headers are believed")
+    threads: int = _key(24, "requests answered at the same time")
+    max_waiting: int = _key(2000, "deliveries that may wait to be stored before senders are told 503")
+
+
+@dataclass(frozen=True)
+class Bind:
+    bind: str = _key("", "address and port; empty switches the listener off", later=True)
+
+
+@dataclass(frozen=True)
+class Syslog:
+    udp: Bind = Bind("127.0.0.1:5514")
+    tcp: Bind = Bind("127.0.0.1:5514")
+    tls: Bind = Bind("127.0.0.1:6514")
+    relp: Bind = Bind("127.0.0.1:2514")
+
+
+@dataclass(frozen=True)
+class Mail:
+    host: str = _key("", "SMTP server; empty: no mail is sent")
+    port: int = _key(25, "SMTP port")
+    security: str = _key("none", "none, starttls or tls")
+    username: str = _key("", "SMTP user; empty: no authentication")
+    password: str = _key("", "SMTP password", secret=True)
+    sender: str = _key("servicedesk@localhost", "From address")
+    timeout: float = _key(10.0, "seconds to wait for the server")
+
+
+@dataclass(frozen=True)
+class Webhook:
+    url: str = _key("", "Slack-compatible address that notices are posted to; empty: none")
+    secret: str = _key("", "signs each request (Standard Webhooks, HMAC-SHA256)", secret=True)
+
+
+@dataclass(frozen=True)
+class Oidc:
+    issuer: str = _key("", "OpenID Connect issuer", later=True)
+    client_id: str = _key("", "OpenID Connect client", later=True)
+    client_secret: str = _key("", "OpenID Connect secret", secret=True, later=True)
+
+
+@dataclass(frozen=True)
+class Audit:
+    key: str = _key("", "key of the timeline's chain, the same on all nodes; empty: <data_dir>/audit.key", secret=True)
+
+
+@dataclass(frozen=True)
+class Log:
+    level: str = _key("info", "debug, info, warning or error")
+    format: str = _key("auto", "console, json, or auto (json when not a terminal)")
+
+
+@dataclass(frozen=True)
+class Config:
+    data_dir: str = _key("./data", "folder for the database, the audit key and anchors; created when absent")
+    database_url: str = _key("", "empty: SQLite in data_dir; or postgresql://user:password@host/name", secret=True)
+    bus_url: str = _key("", "message engine in front of the database; empty: the database itself", later=True)
+    policies: str = _key("", "folder or file with policies that override the shipped ones")
+    playbooks: str = _key("", "folder with playbooks of your own, read beside the shipped ones")
+    rules: str = _key("", "folder with correlation and syslog rules", later=True)
+    http: Http = Http()
+    syslog: Syslog = Syslog()
+    mail: Mail = Mail()
+    webhook: Webhook = Webhook()
+    oidc: Oidc = Oidc()
+    audit: Audit = Audit()
+    log: Log = Log()
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def data_path(self) -> Path:
+        return Path(self.data_dir).expanduser().absolute()
+
+    @property
+    def effective_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_path / 'servicedesk.db'}"
+
+    @property
+    def base_url(self) -> str:
+        return (self.http.base_url or f"http://{self.http.bind}").rstrip("/")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One effective value, as `config show` prints it."""
+
+    name: str
+    value: str
+    origin: str
+    doc: str
+    later: bool
+
+
+def load(path: str | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """Read the configuration. Raises ConfigError with the file, the key and what to do."""
+    environ = os.environ if environ is None else environ
+    named = path or environ.get("SERVICEDESK_CONFIG")
+    file = Path(named or "servicedesk.yaml")
+    origins: dict[str, str] = {}
+    data = _read(file, required=named is not None)
+    config: Config = _overlay(Config(), data, "", str(file), origins)
+    config = _environment(config, "SERVICEDESK", "", environ, origins)
+    return replace(config, origins=origins)
+
+
+def settings(config: Config) -> Iterator[Setting]:
+    """Every key with its effective value (secrets masked) and where it came from."""
+    yield from _settings(config, "", config.origins)
+
+
+def _settings(node: Any, prefix: str, origins: Mapping[str, str]) -> Iterator[Setting]:
+    for f in fields(node):
+        value, name = getattr(node, f.name), prefix + f.name
+        if is_dataclass(value):
+            yield from _settings(value, name + ".", origins)
+        elif "doc" in f.metadata:
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            shown = "********" if f.metadata["secret"] and text else text
+            yield Setting(name, shown, origins.get(name, "default"), f.metadata["doc"], f.metadata["later"])
+
+
+def _read(file: Path, required: bool) -> dict[str, Any]:
+    if not file.exists():
+        if required:
+            raise ConfigError(f"{file}: there is no such configuration file")
+        return {}
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{file}: must hold keys and values, such as `data_dir: /var/lib/servicedesk`")
+    return data
+
+
+def _overlay(node: Any, data: Mapping[str, Any], prefix: str, file: str, origins: dict[str, str]) -> Any:
+    known = {f.name: f for f in fields(node) if f.name != "origins"}
+    changes: dict[str, Any] = {}
+    for key, value in data.items():
+        name = f"{prefix}{key}"
+        if key not in known:
+            raise ConfigError(f"{file}: {name}: unknown key; known here: {', '.join(sorted(known))}")
+        current = getattr(node, key)
+        if is_dataclass(current):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{file}: {name}: needs keys below it: {', '.join(f.name for f in fields(current))}")
+            changes[key] = _overlay(current, value, name + ".", file, origins)
+        else:
+            changes[key] = _convert(value, current, f"{file}: {name}")
+            origins[name] = file
+    return replace(node, **changes)
+
+
+def _environment(node: Any, env: str, prefix: str, environ: Mapping[str, str], origins: dict[str, str]) -> Any:
+    changes: dict[str, Any] = {}
+    for f in fields(node):
+        current, variable, name = getattr(node, f.name), f"{env}_{f.name.upper()}", prefix + f.name
+        if is_dataclass(current):
+            changes[f.name] = _environment(current, variable, name + ".", environ, origins)
+        elif "doc" in f.metadata and variable in environ:
+            changes[f.name] = _convert(environ[variable], current, variable)
+            origins[name] = variable
+    return replace(node, **changes)
+
+
+def _convert(value: Any, default: Any, where: str) -> Any:
+    try:
+        if isinstance(default, tuple):
+            parts = value.split(",") if isinstance(value, str) else list(value)
+            return tuple(str(part).strip() for part in parts if str(part).strip())
+        if isinstance(default, bool):
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[str(value).lower()]
+        if isinstance(default, int | float):
+            return type(default)(value)
+        return "" if value is None else str(value)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(f"{where}: {value!r} is not a {type(default).__name__}") from error

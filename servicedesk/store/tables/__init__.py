@@ -1,0 +1,53 @@
+"""All tables. Import the nouns from here: `from servicedesk.store.tables import incident, timeline`."""
+
+from .base import metadata
+from .gates import (
+    action_item,
+    confirmation,
+    playbook_run,
+    playbook_step,
+    playbook_version,
+    review,
+    review_approval,
+    second_person_request,
+    task,
+    verification,
+)
+from .intake import alert, correlation, dead_letter, delivery, episode, event
+from .people import idempotency_key, service, session, signin_link, team, team_member, token, user
+from .record import outbox, setting, timeline, timeline_content
+from .ticket import incident, member
+
+__all__ = [
+    "action_item",
+    "alert",
+    "confirmation",
+    "correlation",
+    "dead_letter",
+    "delivery",
+    "episode",
+    "event",
+    "idempotency_key",
+    "incident",
+    "member",
+    "metadata",
+    "outbox",
+    "playbook_run",
+    "playbook_step",
+    "playbook_version",
+    "review",
+    "review_approval",
+    "second_person_request",
+    "service",
+    "session",
+    "setting",
+    "signin_link",
+    "task",
+    "team",
+    "team_member",
+    "timeline",
+    "timeline_content",
+    "token",
+    "user",
+    "verification",
+]
