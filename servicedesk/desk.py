@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from servicedesk.config import Config
@@ -100,8 +101,8 @@ def open_desk(config: Config, clock: Clock = utc_now, create: bool = True) -> De
     db = Database(config.effective_database_url, clock)
     try:
         schema.ensure(db, create)
-        policy = policy_files.load(config.policies or None)
-        books = playbook_files.load([config.playbooks] if config.playbooks else [])
+        policy = policy_files.load(Path(config.policies) if config.policies else None)
+        books = playbook_files.load([Path(config.playbooks)] if config.playbooks else [])
         return Desk(config, db, clock, audit_key(config), policy, books)
     except BaseException:
         db.close()
