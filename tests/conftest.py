@@ -5,13 +5,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import missing, postgres_server
+from tests.support.clock import Clock
 
-pytest.register_assert_rewrite("tests.support")
+if TYPE_CHECKING:
+    from servicedesk.desk import Desk
+    from tests.support.server import Server
 
 RUN_FOLDER_VARIABLE = "SERVICEDESK_TESTS_RUN_FOLDER"
 
@@ -92,3 +96,31 @@ def engine_url(request: pytest.FixtureRequest) -> str:
     name = "sqlite_database" if request.param == "sqlite" else "postgres_database"
     url: str = request.getfixturevalue(name)
     return url
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The desk's clock: shows a Monday morning until the test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+def desk(engine_url: str, tmp_path: Path, clock: Clock) -> Iterator["Desk"]:
+    """A desk on both databases, with the shipped policy and playbooks and a clock that the test moves."""
+    from servicedesk.config import Config
+    from servicedesk.desk import open_desk
+
+    opened = open_desk(Config(data_dir=str(tmp_path / "data"), database_url=engine_url), clock.now)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def server(engine_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator["Server"]:
+    """The real program (`servicedesk up`) on a free port, on both databases, with tokens; its log on failure."""
+    from tests.support.server import Server
+
+    running = Server(tmp_path / "server", engine_url)
+    running.start()
+    yield running
+    running.finish(failed=request.session.testsfailed > 0)

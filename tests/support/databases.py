@@ -8,13 +8,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 
+from servicedesk.store import schema
+from servicedesk.store.db import Database
 from tests.support import postgres_server
 
-ENGINES = ("sqlite", "postgresql")
 TEMPLATE = "desk_template"
 _numbers = itertools.count(1)
 
@@ -28,6 +30,15 @@ def postgres_url() -> str:
     """URL of the maintenance database of the run's PostgreSQL server, started at the first call."""
     owner = int(os.environ[postgres_server.FOLDER_VARIABLE + "_OWNER"])
     return postgres_server.ensure_running(postgres_folder(), owner)
+
+
+def create_schema(url: str) -> None:
+    """The newest schema in an empty database."""
+    database = Database(url, lambda: datetime.now(UTC))
+    try:
+        schema.ensure(database, create=True)
+    finally:
+        database.close()
 
 
 def sqlite_url(path: Path) -> str:

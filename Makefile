@@ -1,0 +1,56 @@
+# Everything a person or CI runs. On a bare machine with Python 3.11, pip and make these set up what they need.
+#   make run                start the service desk on SQLite        make run ARGS="--config my.yaml"
+#   make test               all tests                               make test ARGS="tests/domain -k merge"
+#   make lint               style, types, import rules, house tests
+#   make features           which test proves which feature
+#   make bench              our figures beside two yardsticks
+#   make lock               renew the lock files after a change of dependencies
+#   make clean              remove what these made (never your data)
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+ARGS ?=
+BIN := $(VENV)/bin
+export PYTHON VENV
+
+.PHONY: help run test lint features bench lock clean core dev machine
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+core:
+	@tools/setup_venv.sh core
+
+dev:
+	@tools/setup_venv.sh dev
+
+machine:
+	@tools/setup_test_machine.sh
+
+run: core
+	@exec $(BIN)/python -m servicedesk up $(ARGS)
+
+test: dev machine
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -q tests/house
+
+features: dev
+	@$(BIN)/python tools/features.py $(ARGS)
+
+bench: dev
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+lock: dev
+	@tools/lock.sh $(ARGS)
+
+clean:
+	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage dist build
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
