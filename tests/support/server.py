@@ -90,7 +90,7 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def stop(self, deadline: float = 15.0) -> int:
-        """Asks the program to end (TERM) and waits; its exit code. Past the deadline it is killed and the test fails."""
+        """Asks the program to end (TERM) and waits; its exit code. Past the deadline: killed, and a failure."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
