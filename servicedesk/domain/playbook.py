@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -30,7 +30,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One entry of `match`: everything that it names must hold (AND). Labels are those of any one member alert."""
+    """One entry of `match`: everything that it names must hold (AND).
+
+    Matchers look at one alert; on a ticket without alerts they never hold, whatever they deny.
+    """
 
     matchers: tuple[Matcher, ...] = ()
     types: frozenset[str] = frozenset()
@@ -42,7 +45,7 @@ class Condition:
             (not self.types or type_ in self.types)
             and (not self.categories or category in self.categories)
             and (not self.services or service in self.services)
-            and match_all(self.matchers, labels)
+            and (not self.matchers or (bool(labels) and match_all(self.matchers, labels)))
         )
 
 
@@ -125,8 +128,3 @@ def alert_names(condition: Condition) -> frozenset[str] | None:
 
 
 OUTCOMES = ("done", "skipped", "failed")
-
-
-def open_mandatory(steps: Sequence[Step], outcomes: Mapping[str, str]) -> Iterator[Step]:
-    """The mandatory steps that are neither done nor skipped. outcomes: step id → its last outcome."""
-    return (s for s in steps if s.mandatory and outcomes.get(s.id) not in ("done", "skipped"))

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -89,6 +90,12 @@ def parse(text: str, file: str) -> Playbook:
         version=version_of(text),
         file=file,
     )
+
+
+@lru_cache(maxsize=512)
+def stored(source: str) -> Playbook:
+    """The playbook of a source text that was accepted once and kept with a ticket. Cached."""
+    return parse(source, "playbook_version")
 
 
 def _refuse_reserved(document: yaml.Document) -> None:

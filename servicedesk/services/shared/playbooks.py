@@ -1,0 +1,69 @@
+"""Playbooks put on tickets: matched in memory, written in the transaction of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from servicedesk.desk import Desk
+from servicedesk.domain.incident import SYSTEM, Actor
+from servicedesk.domain.playbook import Playbook
+from servicedesk.services.shared import timeline
+from servicedesk.services.shared.timeline import Line
+from servicedesk.store import playbooks as store
+from servicedesk.store.db import Tx
+
+
+class Ticket(NamedTuple):
+    """What playbooks are matched by. labels: of one alert, {} for a ticket without; service: its name or ""."""
+
+    incident_id: int
+    labels: Mapping[str, str]
+    type: str = "incident"
+    category: str = ""
+    service: str = ""
+
+
+def attach(tx: Tx, desk: Desk, ticket: Ticket) -> tuple[Playbook, ...]:
+    """Attach the playbooks that match; answers those that were not attached before."""
+    return tuple(playbook for _, playbook in attach_many(tx, desk, [ticket]))
+
+
+def attach_many(tx: Tx, desk: Desk, tickets: Iterable[Ticket]) -> list[tuple[int, Playbook]]:
+    """Attach to each incident the playbooks that match it: a few statements whatever their number.
+
+    The caller holds the incidents' locks or has just inserted them. An incident may come several times, with the
+    labels of different alerts; a playbook that it has already is left alone. Answers what is new, with timeline lines
+    written.
+    """
+    catalogue = desk.playbooks.catalogue()
+    wanted: dict[tuple[int, str], Playbook] = {}
+    for t in tickets:
+        for playbook in catalogue.match(t.labels, t.type, t.category, t.service):
+            wanted[t.incident_id, playbook.id] = playbook
+    if not wanted:
+        return []
+    known = store.attached(tx, {incident_id for incident_id, _ in wanted})
+    new = [(incident_id, book) for (incident_id, id_), book in wanted.items() if (incident_id, id_) not in known]
+    put(tx, desk, new, SYSTEM)
+    return new
+
+
+def put(tx: Tx, desk: Desk, runs: Sequence[tuple[int, Playbook]], actor: Actor) -> dict[tuple[int, str], int]:
+    """Write these runs, their source texts and their timeline lines; answers (incident, playbook id) → run id."""
+    if not runs:
+        return {}
+    store.keep_versions(tx, [playbook for _, playbook in runs])
+    ids = store.add_runs(tx, runs, actor.id)
+    lines = []
+    for incident_id, playbook in runs:
+        content = {
+            "event": "attached",
+            "playbook": playbook.id,
+            "title": playbook.title,
+            "version": playbook.version,
+            "run": ids[incident_id, playbook.id],
+        }
+        lines.append(Line(incident_id, "playbook", content, actor))
+    timeline.append_many(tx, desk, lines)
+    return ids

@@ -1,0 +1,86 @@
+"""SQL of playbooks: versions (one row per source text), runs (a version's use on an incident), steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from servicedesk.domain.playbook import Playbook
+from servicedesk.store.db import Tx
+from servicedesk.store.tables import playbook_run, playbook_step, playbook_version
+
+
+def keep_versions(tx: Tx, playbooks: Iterable[Playbook]) -> None:
+    """Keep the source text of each, once per hash."""
+    wanted = {p.version: p for p in playbooks}
+    have = tx.run(select(playbook_version.c.hash).where(playbook_version.c.hash.in_(wanted))).scalars()
+    for known in have:
+        wanted.pop(known)
+    if not wanted:
+        return
+    dialect: Any = postgresql if tx.postgresql else sqlite
+    rows = [
+        {"hash": p.version, "playbook": p.id, "title": p.title, "source": p.source, "at": tx.now}
+        for p in wanted.values()
+    ]
+    tx.run(dialect.insert(playbook_version).on_conflict_do_nothing(index_elements=["hash"]), rows)
+
+
+def attached(tx: Tx, incident_ids: Iterable[int]) -> set[tuple[int, str]]:
+    """(incident, playbook id) of the runs that exist."""
+    run = playbook_run.c
+    query = select(run.incident_id, run.playbook).where(run.incident_id.in_(sorted(set(incident_ids))))
+    return {(row.incident_id, row.playbook) for row in tx.run(query)}
+
+
+def add_runs(tx: Tx, runs: Sequence[tuple[int, Playbook]], actor_id: int | None) -> dict[tuple[int, str], int]:
+    """New runs with their steps: two inserts whatever their number; answers (incident, playbook id) → run id."""
+    if not runs:
+        return {}
+    run = playbook_run.c
+    rows = [
+        {
+            "incident_id": incident_id,
+            "playbook": playbook.id,
+            "hash": playbook.version,
+            "attached_at": tx.now,
+            "attached_by": actor_id,
+        }
+        for incident_id, playbook in runs
+    ]
+    found = tx.run(insert(playbook_run).returning(run.id, run.incident_id, run.playbook), rows)
+    ids = {(row.incident_id, row.playbook): row.id for row in found}
+    tx.run(
+        insert(playbook_step),
+        [
+            {"run_id": ids[incident_id, playbook.id], "step": s.id, "position": i, "mandatory": s.mandatory}
+            for incident_id, playbook in runs
+            for i, s in enumerate(playbook.steps)
+        ],
+    )
+    return ids
+
+
+def run_of(tx: Tx, incident_id: int, run_id: int) -> Row[Any] | None:
+    """The run with its version's title and source, if it belongs to this incident."""
+    run = playbook_run.c
+    query = (
+        select(playbook_run, playbook_version.c.title, playbook_version.c.source)
+        .join(playbook_version, playbook_version.c.hash == run.hash)
+        .where(run.id == run_id, run.incident_id == incident_id)
+    )
+    return tx.run(query).one_or_none()  # type: ignore[no-any-return]
+
+
+def record(tx: Tx, run_id: int, step: str, outcome: str, note: str, actor_id: int | None, at: datetime) -> str | None:
+    """Write a step's outcome; answers the one that stood there before. Raises KeyError when there is no such step."""
+    where = (playbook_step.c.run_id == run_id, playbook_step.c.step == step)
+    before = tx.run(select(playbook_step.c.outcome).where(*where)).one_or_none()
+    if before is None:
+        raise KeyError(step)
+    tx.run(update(playbook_step).where(*where).values(outcome=outcome, note=note, actor_id=actor_id, at=at))
+    return before.outcome  # type: ignore[no-any-return]
