@@ -109,13 +109,13 @@ class ConfirmationFact:
 
 @dataclass(frozen=True, slots=True)
 class ReviewFact:
-    """The newest review version. approvals: ids of who approved this version."""
+    """The newest review version. authors: ids of all who wrote in it; approvals: of who approved it."""
 
     version: int
     cycle: int
     status: str
     depth: str
-    author_id: int | None
+    authors: tuple[int, ...] = ()
     approvals: tuple[int, ...] = ()
 
 

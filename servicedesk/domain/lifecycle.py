@@ -132,8 +132,8 @@ def _approve(f: Facts, _a: Action, w: Actor) -> str | None:
         return f"A {depth} review is approved by {'a reviewer' if role == REVIEWER else 'another agent'}."
     if f.solo_mode or w.id is None:
         return None
-    if r is not None and w.id == r.author_id:
-        return "The author of a review cannot approve it."
+    if r is not None and w.id in r.authors:
+        return "Who wrote in a review cannot approve it."
     if w.id == f.resolver_id:
         return "The resolver cannot approve the review."
     if r is not None and w.id in r.approvals:
@@ -146,8 +146,8 @@ def _waive(f: Facts, _a: Action, w: Actor) -> str | None:
         return "Only a lead may waive a review."
     if f.top_priority == 1 or f.priority == 1:
         return "The review of a P1 cannot be waived."
-    author = f.review.author_id if f.review else None
-    if w.id in (f.owner_id, f.resolver_id, author):
+    authors = f.review.authors if f.review else ()
+    if w.id in (f.owner_id, f.resolver_id, *authors):
         return "A review is waived by a lead who is neither owner, resolver nor author."
     return None
 

@@ -54,7 +54,8 @@ review = Table(  # immutable once approved or waived
     Column("status", Text, nullable=False),  # draft | in_review | changes_requested | approved | waived
     Column("depth", Text, nullable=False),  # micro | lite | full
     Column("body", Json, nullable=False),
-    Column("author_id", ForeignKey("user_account.id")),
+    Column("author_id", ForeignKey("user_account.id")),  # who wrote first
+    Column("authors", Json, nullable=False),  # ids of everybody who wrote in this version
     Column("reviewer_id", ForeignKey("user_account.id")),
     Column("change_request", Text),
     Column("waiver_reason", Text),

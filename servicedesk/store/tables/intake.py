@@ -60,6 +60,7 @@ alert = Table(
     Column("ends_at", UtcTime),
     Column("first_seen", UtcTime, nullable=False),
     Column("last_seen", UtcTime, nullable=False),
+    Column("last_seq", Id, nullable=False),  # delivery of the newest observation
     Column("count", Integer, nullable=False),  # observations
     Column("suspect_due_at", UtcTime),
     Column("confirmed_seq", Id),  # observations up to here are confirmed to be true
@@ -84,7 +85,7 @@ event = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("digest", Digest, nullable=False, unique=True),  # (source, key, status, starts_at, ends_at)
-    Column("alert_id", ForeignKey("alert.id"), nullable=False, index=True),
+    Column("alert_id", ForeignKey("alert.id"), nullable=False),
     Column("status", Text, nullable=False),  # firing | resolved
     Column("starts_at", UtcTime, nullable=False),
     Column("ends_at", UtcTime),
@@ -93,6 +94,7 @@ event = Table(
     Column("first_seq", Id, nullable=False),
     Column("last_seq", Id, nullable=False),
     Column("count", Integer, nullable=False),
+    Index("ix_event_alert", "alert_id", "starts_at"),
     sqlite_autoincrement=True,
 )
 
@@ -100,12 +102,13 @@ episode = Table(
     "episode",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("alert_id", ForeignKey("alert.id"), nullable=False, index=True),
+    Column("alert_id", ForeignKey("alert.id"), nullable=False),
     Column("incident_id", ForeignKey("incident.id"), index=True),
     Column("starts_at", UtcTime, nullable=False),
     Column("ends_at", UtcTime),
     Column("fired", Boolean, nullable=False),  # ever seen firing
     Column("suspect", Boolean, nullable=False, server_default="0"),
+    Index("ix_episode_alert", "alert_id", "starts_at"),
     sqlite_autoincrement=True,
 )
 

@@ -35,7 +35,7 @@ incident = Table(
     Column("channel", Text, nullable=False, server_default=""),  # monitor | portal | phone | api | cli
     Column("source", Text, nullable=False, server_default=""),
     Column("labels", Json),
-    Column("correlation", Digest, index=True),
+    Column("correlation", Digest),
     Column("creation", Json),  # {"rule": …, "answer": …, "reason": …}
     Column("waiting_on", Text, nullable=False, server_default="none"),  # requester | agent | none
     Column("occurrences", Integer, nullable=False, server_default="0"),  # episodes
@@ -70,6 +70,7 @@ incident = Table(
     Column("head_mac", Digest),
     # Queue: "new and in progress first", then priority, then newest.
     Index("ix_incident_status", "status", "priority", "id"),
+    Index("ix_incident_correlation", "correlation", "started_at"),
     Index("ix_incident_owner", "owner_id", "status", "id"),
     Index("ix_incident_team", "team_id", "status", "id"),
     Index("ix_incident_due", "due_at", sqlite_where=_NOT_NULL_DUE, postgresql_where=_NOT_NULL_DUE),

@@ -1,0 +1,114 @@
+"""Requests that another person decides: an override of an unconfirmed alert (G5), cancelling a P1 or P2 (M9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from servicedesk.desk import Desk
+from servicedesk.domain import incident as words
+from servicedesk.domain.guards import blank
+from servicedesk.domain.incident import Action, Actor
+from servicedesk.errors import BadInput, NotAllowed, NotFound, Refusal, Refused
+from servicedesk.services.settings import solo_mode
+from servicedesk.services.shared import facts as loader
+from servicedesk.services.shared import timeline, transition
+from servicedesk.services.shared.judge import judge
+from servicedesk.services.shared.timeline import Line
+from servicedesk.store.db import Tx
+from servicedesk.store.tables import incident, second_person_request
+
+KINDS = {  # kind → what the first person must be, what the second must be
+    "override_unconfirmed": (words.LEAD, words.AGENT),
+    "cancellation": (words.AGENT, words.AGENT),
+}
+LIFETIME = timedelta(hours=72)
+
+
+def ask(desk: Desk, actor: Actor, number: int, kind: str, reason: str, payload: Mapping[str, Any] | None = None) -> int:
+    """Ask; answers the request's id. It expires after three days."""
+    if kind not in KINDS:
+        raise BadInput({"kind": f"One of {', '.join(KINDS)}."})
+    if blank(reason) or len(reason) > 2_000:
+        raise BadInput({"reason": "Say why, in at most 2,000 characters."})
+    if not actor.has(KINDS[kind][0]):
+        raise NotAllowed(f"Only a {KINDS[kind][0]} asks for this.")
+
+    def change(tx: Tx) -> int:
+        f = loader.load(tx, desk, number)
+        transition.judged(f, actor, Action("ask_second_person"))
+        row = {
+            "incident_id": number,
+            "cycle": f.cycle,
+            "kind": kind,
+            "reason": reason,
+            "payload": dict(payload or {}),
+            "asked_by": actor.id,
+            "asked_at": tx.now,
+            "expires_at": tx.now + LIFETIME,
+        }
+        new_id: int = tx.run(
+            insert(second_person_request).values(row).returning(second_person_request.c.id)
+        ).scalar_one()
+        said = {"request": new_id, "kind": kind, "reason": reason, "status": "asked"}
+        timeline.append(tx, desk, Line(number, "second_person", said, actor))
+        return new_id
+
+    return desk.write(change)
+
+
+def approve(desk: Desk, actor: Actor, request_id: int, comment: str = "") -> None:
+    """The second person agrees; the first may, only in solo mode, and it is then shown as self-reviewed."""
+    _decide(desk, actor, request_id, "approved", comment)
+
+
+def refuse(desk: Desk, actor: Actor, request_id: int, comment: str) -> None:
+    if blank(comment):
+        raise BadInput({"comment": "Say why you refuse."})
+    _decide(desk, actor, request_id, "refused", comment)
+
+
+def _decide(desk: Desk, actor: Actor, request_id: int, status: str, comment: str) -> None:
+    r = second_person_request.c
+
+    def change(tx: Tx) -> None:
+        number = tx.run(select(r.incident_id).where(r.id == request_id)).scalar()
+        if number is None:
+            raise NotFound(f"There is no second-person request {request_id}.")
+        f = loader.load(tx, desk, number)
+        row = tx.run(select(second_person_request).where(r.id == request_id)).one()
+        _check(row, f.cycle, f.status)
+        alone = _alone(tx, desk, actor, row)
+        tx.run(
+            update(second_person_request)
+            .where(r.id == request_id)
+            .values(status=status, decided_by=actor.id, decided_at=tx.now, comment=comment, self_reviewed=alone)
+        )
+        if alone:
+            tx.run(update(incident).where(incident.c.id == number).values(self_reviewed=True))
+        said = {"request": request_id, "kind": row.kind, "status": status, "comment": comment, "self_reviewed": alone}
+        timeline.append(tx, desk, Line(number, "second_person", said, actor))
+        judge(tx, desk, number)
+
+    desk.write(change)
+
+
+def _check(row: Row[Any], cycle: int, status: str) -> None:
+    if row.status != "asked":
+        raise Refused([Refusal("A", "second_person", f"It is {row.status} already.", "second-person-requests")])
+    if row.cycle != cycle or status not in words.UNCLOSED:
+        text = "The ticket has moved on since: ask again if it is still needed."
+        raise Refused([Refusal("A", "second_person", text, "second-person-requests")])
+
+
+def _alone(tx: Tx, desk: Desk, actor: Actor, row: Row[Any]) -> bool:
+    if not actor.has(KINDS[row.kind][1]):
+        raise NotAllowed("Only an agent decides this.")
+    if actor.id != row.asked_by:
+        return False
+    if not solo_mode(tx, desk):
+        raise Refused([Refusal("A", "second_person", "Another person than the one who asked must decide.", "role")])
+    return True
