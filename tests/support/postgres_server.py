@@ -54,13 +54,13 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def ensure_running(folder: Path, owner: int) -> str:
-    """Starts the shared server if nobody did yet; returns the URL of its maintenance database."""
+def ensure_running(folder: Path, owner: int, *settings: str) -> str:
+    """Starts the server of `folder` if nobody did yet; the URL of its maintenance database. settings: `fsync=on` …"""
     folder.mkdir(parents=True, exist_ok=True)
     ready, log = folder / "ready", folder / "keeper.log"
     with locked(folder / "lock"):
         if not ready.exists():
-            command = [sys.executable, "-m", "tests.support.postgres_server", str(folder), str(owner)]
+            command = [sys.executable, "-m", "tests.support.postgres_server", str(folder), str(owner), *settings]
             root = Path(__file__).resolve().parents[2]
             with open(log, "w") as out:
                 keeper = subprocess.Popen(command, stdout=out, stderr=out, cwd=root, start_new_session=True)
