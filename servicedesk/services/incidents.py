@@ -84,7 +84,7 @@ def _open(tx: Tx, desk: Desk, actor: Actor, form: NewTicket) -> int:
     said = {k: row[k] for k in ("type", "title", "description", "category", "impact", "urgency", "priority", "channel")}
     timeline.append(tx, desk, Line(number, "created", said | {"creation": row["creation"]}, actor, "M1"))
     playbooks.attach(tx, desk, playbooks.Ticket(number, {}, form.type, form.category, str(row["service_label"])))
-    notify.enqueue(tx, desk, [Notice("opened", number, "opened"), Notice("received", number, "received")])
+    notify.enqueue(tx, desk, [Notice("opened", number, extra={"from": actor.id}), Notice("received", number)])
     tx.after_commit.append(lambda: desk.wake.notify("changes"))
     return number
 
@@ -179,8 +179,7 @@ def _begin(
     }
     f = _with_owner(tx, f, owner_id, team_id)
     transition.perform(tx, desk, f, actor, action, values, {"owner": owner_id, "team": team_id})
-    if owner_id != actor.id:
-        notify.enqueue(tx, desk, [Notice("assigned", f.id, f"assigned:{f.cycle}:{f.version}", {"owner": owner_id})])
+    notify.enqueue(tx, desk, [Notice("assigned", f.id, f"{f.cycle}:{f.version}", {"from": actor.id})])
 
 
 def _reassign(
@@ -194,8 +193,8 @@ def _reassign(
     told = {"owner": [f.owner_id, owner_id], "team": [f.team_id, team_id]}
     _set(tx, desk, f, {"owner_id": owner_id, "team_id": team_id})
     timeline.append(tx, desk, Line(f.id, "assignment", told, actor))
-    if owner_id not in (actor.id, f.owner_id):
-        notify.enqueue(tx, desk, [Notice("assigned", f.id, f"assigned:{f.cycle}:{f.version}", {"owner": owner_id})])
+    if owner_id not in (None, f.owner_id):
+        notify.enqueue(tx, desk, [Notice("assigned", f.id, f"{f.cycle}:{f.version}", {"from": actor.id})])
 
 
 def hold(
@@ -310,7 +309,8 @@ def _say(tx: Tx, desk: Desk, f: Facts, actor: Actor, text: str, public: bool) ->
     from_requester = actor.id is not None and actor.id == f.requester_id
     if public:
         _set(tx, desk, f, {"waiting_on": "agent" if from_requester else "requester"}, bump=False)
-        notify.enqueue(tx, desk, [Notice("message", f.id, f"message:{seq}", {"text": text, "from": actor.id})])
+        event = "reply" if from_requester else "message"
+        notify.enqueue(tx, desk, [Notice(event, f.id, str(seq), {"text": text, "from": actor.id})])
     if from_requester and f.status == words.PENDING and _waits_for_requester(tx, f.id):
         f = loader.load(tx, desk, f.id)
         transition.perform(tx, desk, f, actor, Action("resume"), {"waiting_on": "agent"})
@@ -350,7 +350,7 @@ def cancel(
         if code in ("false_positive", "not_an_incident"):
             drafts.ensure(tx, desk, loader.load(tx, desk, number), actor)
         if f.requester_id is not None:
-            notify.enqueue(tx, desk, [Notice("cancelled", number, f"cancelled:{f.cycle}", {"text": reason})])
+            notify.enqueue(tx, desk, [Notice("cancelled", number, str(f.cycle), {"text": reason, "from": actor.id})])
 
     desk.write(change)
 
@@ -362,7 +362,7 @@ def reopen(desk: Desk, actor: Actor, number: int, reason: str, version: int | No
     def change(tx: Tx) -> None:
         f = loader.load(tx, desk, number)
         transition.perform(tx, desk, f, actor, Action("reopen", version, reason=reason))
-        notify.enqueue(tx, desk, [Notice("reopened", number, f"reopened:{f.cycle + 1}", {"text": reason})])
+        notify.enqueue(tx, desk, [Notice("reopened", number, str(f.cycle + 1), {"text": reason, "from": actor.id})])
 
     desk.write(change)
 

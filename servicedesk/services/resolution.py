@@ -66,7 +66,7 @@ def resolve(
         if review_body:
             _fill_micro(tx, desk, after, actor, review_id, review_body)
         if f.requester_id is not None:
-            notify.enqueue(tx, desk, [Notice("confirm", number, f"confirm:{f.cycle}", {"text": explanation or notes})])
+            notify.enqueue(tx, desk, [Notice("confirm", number, str(f.cycle), {"text": explanation or notes})])
         judge(tx, desk, number)
 
     desk.write(change)
@@ -185,7 +185,7 @@ def _confirmed(tx: Tx, desk: Desk, f: Facts, actor: Actor, kind: str, accepted: 
     tx.run(insert(confirmation).values(record | {"incident_id": f.id, "actor_id": actor.id, "at": tx.now}))
     timeline.append(tx, desk, Line(f.id, "confirmation", record, actor, "G7"))
     if kind == "phone":
-        notice = Notice("confirmed_by_phone", f.id, f"phone:{f.cycle}:{f.version}", {"text": comment})
+        notice = Notice("phone_confirmed", f.id, f"{f.cycle}:{f.version}", {"text": comment, "from": actor.id})
         notify.enqueue(tx, desk, [notice])
     if accepted:
         judge(tx, desk, f.id)
@@ -197,7 +197,7 @@ def _confirmed(tx: Tx, desk: Desk, f: Facts, actor: Actor, kind: str, accepted: 
 def _back_to_work(tx: Tx, desk: Desk, f: Facts, actor: Actor, trigger: str, reason: str) -> None:
     action = Action("reopen", reason=reason, trigger=trigger)
     transition.perform(tx, desk, f, actor, action, {"waiting_on": "agent"}, {"trigger": trigger})
-    notify.enqueue(tx, desk, [Notice("reopened", f.id, f"reopened:{f.cycle + 1}", {"text": reason})])
+    notify.enqueue(tx, desk, [Notice("reopened", f.id, str(f.cycle + 1), {"text": reason, "from": actor.id})])
 
 
 def explain(desk: Desk, actor: Actor, number: int, text: str, version: int | None = None) -> None:

@@ -72,7 +72,9 @@ def submit(desk: Desk, actor: Actor, number: int) -> None:
             raise BadInput(lacking)
         values = {"status": "in_review", "depth": depth, "submitted_at": tx.now, "row_version": row.row_version + 1}
         _record(tx, desk, f, actor, row, values)
-        notify.enqueue(tx, desk, [Notice("review_submitted", number, f"submitted:{row.id}:{row.row_version}")])
+        notify.enqueue(
+            tx, desk, [Notice("review_submitted", number, f"{row.id}:{row.row_version}", {"from": actor.id})]
+        )
 
     desk.write(change)
 
@@ -128,7 +130,11 @@ def request_changes(desk: Desk, actor: Actor, number: int, text: str) -> None:
             raise Refused([Refusal("A", "G8", f"The review is {_said(row.status)}: nothing to send back.", "review")])
         values = {"status": "changes_requested", "change_request": text, "row_version": row.row_version + 1}
         _record(tx, desk, f, actor, row, values, {"text": text})
-        notify.enqueue(tx, desk, [Notice("changes_requested", number, f"changes:{row.id}:{row.row_version}")])
+        notify.enqueue(
+            tx,
+            desk,
+            [Notice("review_changes", number, f"{row.id}:{row.row_version}", {"text": text, "to": row.authors})],
+        )
 
     desk.write(change)
 

@@ -15,8 +15,9 @@ from servicedesk.domain.incident import Action, Actor
 from servicedesk.errors import BadInput, NotAllowed, NotFound, Refusal, Refused
 from servicedesk.services.settings import solo_mode
 from servicedesk.services.shared import facts as loader
-from servicedesk.services.shared import timeline, transition
+from servicedesk.services.shared import notify, timeline, transition
 from servicedesk.services.shared.judge import judge
+from servicedesk.services.shared.notify import Notice
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store.db import Tx
 from servicedesk.store.tables import incident, second_person_request
@@ -55,6 +56,7 @@ def ask(desk: Desk, actor: Actor, number: int, kind: str, reason: str, payload: 
         ).scalar_one()
         said = {"request": new_id, "kind": kind, "reason": reason, "status": "asked"}
         timeline.append(tx, desk, Line(number, "second_person", said, actor))
+        notify.enqueue(tx, desk, [Notice("second_person", number, str(new_id), {"text": reason, "from": actor.id})])
         return new_id
 
     return desk.write(change)

@@ -51,7 +51,11 @@ def ensure(tx: Tx, desk: Desk, f: Facts, actor: Actor) -> int:
     ).scalar_one()
     said = {"version": version, "depth": f.review_depth, "status": "draft", "due": due.isoformat()}
     timeline.append(tx, desk, Line(f.id, "review", said, actor))
-    notify.enqueue(tx, desk, [Notice("review_due", f.id, f"review:{f.cycle}", {"due": due.isoformat()})])
+    notify.enqueue(
+        tx,
+        desk,
+        [Notice("review_due", f.id, str(f.cycle), {"due": due.isoformat(), "to": [f.owner_id or f.resolver_id]})],
+    )
     return review_id
 
 

@@ -70,7 +70,7 @@ def _close(tx: Tx, desk: Desk, f: Facts, action: Action) -> None:
     if f.requester_id is not None and not blank(f.explanation):
         said = {"text": f.explanation, "public": True, "closing": True}
         timeline.append(tx, desk, Line(f.id, "message", said, SYSTEM, "G10"))
-        notify.enqueue(tx, desk, [Notice("closed", f.id, f"closed:{f.cycle}", {"text": f.explanation})])
+        notify.enqueue(tx, desk, [Notice("closed", f.id, str(f.cycle), {"text": f.explanation})])
     transition.perform(tx, desk, f, SYSTEM, action, {"closed_at": tx.now, "due_at": None})
 
 
