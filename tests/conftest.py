@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import missing, postgres_server
+from tests.support import missing, postgres_server, status_guard
 from tests.support.clock import Clock
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ settings.load_profile("desk")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The first process of a run names the folders that its workers share."""
+    """Every process watches its statements; the first of a run names the folders that its workers share."""
+    status_guard.install()
     if hasattr(config, "workerinput"):
         return
     os.environ[postgres_server.FOLDER_VARIABLE] = str(postgres_server.new_folder())
