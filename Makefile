@@ -3,6 +3,7 @@
 #   make test               all tests                               make test ARGS="tests/domain -k merge"
 #   make lint               style, types, import rules, house tests
 #   make features           which test proves which feature
+#   make docs               write docs/reference.md from the code
 #   make bench              our figures beside two yardsticks
 #   make lock               renew the lock files after a change of dependencies
 #   make clean              remove what these made (never your data)
@@ -15,7 +16,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 export PYTHON VENV
 
-.PHONY: help run test lint features bench lock clean core dev machine
+.PHONY: help run test lint features docs bench lock clean core dev machine
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -43,7 +44,10 @@ lint: dev
 	$(BIN)/python -m pytest -q tests/house
 
 features: dev
-	@$(BIN)/python tools/features.py $(ARGS)
+	@$(BIN)/python -m tools.features $(ARGS)
+
+docs: dev
+	@$(BIN)/python -m tools.reference
 
 bench: dev
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -1,6 +1,6 @@
 """Prints every row of docs/features.md with the tests that carry its mark, and says which rows have none.
 
-    python tools/features.py [--missing] [--check]
+    python -m tools.features [--missing] [--check]
 
 --missing: only rows without a test. --check: exit 1 when a test names a row that docs/features.md does not have.
 """
@@ -46,7 +46,8 @@ def collect() -> dict[str, dict[str, None]]:
     with contextlib.redirect_stdout(report):
         code = pytest.main(["--collect-only", "-q", "-p", "no:randomly", "tests"], plugins=[collector])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        sys.exit(report.getvalue() + "\nfeatures: the tests cannot be collected")
+        told = report.getvalue()
+        sys.exit(told[told.find("=== ERRORS") :] + "\nfeatures: the tests cannot be collected")
     return collector.tests
 
 
