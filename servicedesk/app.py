@@ -1,0 +1,32 @@
+"""The WSGI application: API and receivers, the pages, and what surrounds every request."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from flask import Flask
+
+from servicedesk.desk import Desk
+from servicedesk.web import context, errors, observe, proxy, route, security
+from servicedesk.web.api import registry as api
+
+FORM_LIMIT = 4 * 1024 * 1024  # bytes of a form or API body; receivers have their own
+
+
+def create_app(desk: Desk) -> Flask:
+    """The application of this desk. Raises ConfigError for proxies that are no addresses."""
+    app = Flask("servicedesk.web", static_folder="static", template_folder="templates")
+    app.config["MAX_CONTENT_LENGTH"] = FORM_LIMIT
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3600
+    app.extensions[context.EXTENSION] = desk
+    route.prepare(app)
+    observe.register(app)
+    errors.register(app)
+    security.register(app)
+    for blueprint in api.blueprints():
+        app.register_blueprint(blueprint)
+    if find_spec("servicedesk.web.ui") and find_spec("servicedesk.web.ui.registry"):
+        import_module("servicedesk.web.ui.registry").register(app)
+    app.wsgi_app = proxy.behind(app.wsgi_app, desk.config.http.trusted_proxies)  # type: ignore[method-assign,assignment]
+    return app

@@ -1,0 +1,21 @@
+"""Declarations that many routes of the API share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from flask import Blueprint
+
+from servicedesk.web.route import route
+
+from . import shapes
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def action(bp: Blueprint, path: str, body: type[msgspec.Struct]) -> Callable[[Handler], Handler]:
+    """Something done to a ticket: POST …/{number}/<path>, judged against If-Match, answers the whole ticket."""
+    where = f"/incidents/<number:number>/{path}"
+    return route(bp, "POST", where, scope="work", body=body, answer=shapes.IncidentOut, version=True, once=True)
