@@ -13,11 +13,11 @@ from servicedesk.domain import incident as words
 from servicedesk.domain.guards import blank
 from servicedesk.domain.incident import Action, Actor
 from servicedesk.errors import BadInput, NotAllowed, NotFound, Refusal, Refused
-from servicedesk.services.settings import solo_mode
 from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared import notify, timeline, transition
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
+from servicedesk.services.shared.settings import solo_mode
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store.db import Tx
 from servicedesk.store.tables import incident, second_person_request

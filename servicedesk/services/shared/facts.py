@@ -20,7 +20,7 @@ from servicedesk.domain.incident import (
     VerificationFact,
 )
 from servicedesk.errors import NotFound
-from servicedesk.services.settings import solo_mode
+from servicedesk.services.shared.settings import solo_mode
 from servicedesk.store.db import Tx
 from servicedesk.store.tables import (
     action_item,
