@@ -1,0 +1,141 @@
+"""Which incident an alert belongs to: every decision with its reason, and where siblings go."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from servicedesk.domain.correlation import (
+    Candidate,
+    Change,
+    Own,
+    Place,
+    Unit,
+    assign,
+    chain,
+    correlate,
+    correlation_digest,
+    partition,
+    place,
+)
+from servicedesk.files import policies
+
+POLICY = policies.load(None).alerts
+ZERO = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+WINDOW = timedelta(minutes=10)
+
+
+def at(minute: float) -> datetime:
+    return ZERO + timedelta(minutes=minute)
+
+
+def change(status: str = "firing", fired: bool = True, fresh: bool = True, over: float | None = None) -> Change:
+    return Change("DiskFull", "critical", status, fired, fresh, None if over is None else at(over))
+
+
+@pytest.mark.feature("I8")
+@pytest.mark.parametrize(
+    ("what", "own", "kind", "rule"),
+    [
+        (change(), None, "open", "default"),
+        (change("recovered", over=5), None, "open", "default"),  # its end was applied first
+        (change("suspect", over=5), None, "open", "default"),
+        (change("recovered", fired=False, fresh=False), None, "ignore", "never_seen_firing"),
+        (change(), Own(7, "new"), "attach", "own_incident"),
+        (change(), Own(7, "pending"), "attach", "own_incident"),
+        (change(), Own(7, "resolved"), "reopen", "M7"),
+        (change(), Own(7, "review"), "reopen", "M7"),
+        (change("recovered", fresh=False), Own(7, "in_progress"), "recover", "recovered"),
+        (change("recovered", fresh=False), Own(7, "review"), "recover", "recovered"),
+        (change("suspect", fresh=False), Own(7, "review"), "suspect", "suspect"),
+        (change(), Own(7, "closed", at(3)), "recur", "recurrence"),
+        (change(), Own(7, "cancelled", at(3)), "recur", "recurrence"),
+        (change("recovered", over=5), Own(7, "closed", at(3)), "recur", "recurrence"),
+        (change("recovered", over=5), Own(7, "closed"), "recur", "recurrence"),
+        (change("recovered", over=2), Own(7, "closed", at(3)), "ignore", "over"),
+        (change("suspect", over=5), Own(7, "closed", at(3)), "ignore", "over"),
+        (change("firing", fresh=False), Own(7, "closed", at(3)), "ignore", "over"),
+    ],
+)
+def test_decisions(what: Change, own: Own | None, kind: str, rule: str) -> None:
+    decision = correlate(what, own, POLICY)
+    assert (decision.kind, decision.rule) == (kind, rule)
+    assert decision.reason.endswith(".")
+    assert decision.incident_id == (own.incident_id if own and kind not in ("ignore", "open") else None)
+
+
+@pytest.mark.feature("I8")
+@pytest.mark.parametrize(
+    ("name", "severity"), [("Watchdog", "critical"), ("InfoInhibitor", ""), ("X", "none"), ("X", " None ")]
+)
+def test_some_alerts_are_recorded_without_a_ticket(name: str, severity: str) -> None:
+    decision = correlate(Change(name, severity, "firing", True, True), None, POLICY)
+    assert (decision.kind, decision.rule) == ("ignore", "ignored")
+
+
+LABELS = {"alertname": "A", "cluster": "c", "namespace": "n", "service": "s", "instance": "i", "severity": "warning"}
+
+
+def test_siblings_share_a_digest() -> None:
+    def digest(source: str = "am", key: bytes = b"k", **labels: str) -> bytes:
+        return correlation_digest(source, key, LABELS | labels, POLICY)
+
+    assert digest(instance="j", severity="critical", key=b"l") == digest()
+    assert len({digest(), digest(source="b"), digest(cluster="d"), digest(alertname="B"), digest(service="t")}) == 5
+    job = {k: v for k, v in LABELS.items() if k != "service"} | {"job": "s"}
+    assert correlation_digest("am", b"k", job, POLICY) == digest()
+
+
+def test_without_a_name_or_under_the_switch_nobody_has_siblings() -> None:
+    alone = msgspec.structs.replace(POLICY, one_incident_per_alert=True)
+    assert correlation_digest("am", b"k", LABELS, alone) != correlation_digest("am", b"l", LABELS, alone)
+    assert correlation_digest("am", b"k", {"a": "1"}, POLICY) != correlation_digest("am", b"l", {"a": "2"}, POLICY)
+
+
+def candidate(incident: int, began: float, settled: bool = False) -> Candidate:
+    return Candidate(incident, at(began), settled)
+
+
+@pytest.mark.parametrize(
+    ("start", "candidates", "expected"),
+    [
+        (0, [], Place(None)),
+        (5, [candidate(1, 0)], Place(1)),
+        (10, [candidate(1, 0)], Place(1)),
+        (10.1, [candidate(1, 0)], Place(None)),
+        (-1, [candidate(1, 0)], Place(None, shifts=True)),
+        (-11, [candidate(1, 0)], Place(None)),
+        (-1, [candidate(1, 0, settled=True)], Place(1)),  # people work on it: it takes the earlier sibling too
+        (-1, [candidate(1, 0, settled=True), candidate(2, 5)], Place(None, shifts=True)),
+        (-1, [candidate(1, 0, settled=True), candidate(2, 0.5, settled=True)], Place(1)),  # the nearest
+        (8, [candidate(1, 0), candidate(2, 5, settled=True)], Place(2)),  # the one that began last
+        (30, [candidate(1, 0), candidate(2, 50)], Place(None)),
+    ],
+)
+def test_place(start: float, candidates: list[Candidate], expected: Place) -> None:
+    assert place(at(start), candidates, WINDOW) == expected
+
+
+def unit(start: float, key: bytes, incident: int | None = None) -> Unit:
+    return Unit(at(start), key, incident)
+
+
+def test_partition_is_greedy_by_start_and_key() -> None:
+    units = [unit(11, b"d"), unit(0, b"b"), unit(0, b"a"), unit(10, b"c"), unit(30, b"e")]
+    assert [[u.key for u in group] for group in partition(units, WINDOW)] == [[b"a", b"b", b"c"], [b"d"], [b"e"]]
+
+
+def test_assign_gives_every_group_one_incident_at_most() -> None:
+    groups = [[unit(0, b"a"), unit(1, b"b", 1)], [unit(20, b"c", 1)], [unit(40, b"d", 2)], [unit(60, b"e")]]
+    assert assign(groups) == [1, None, 2, None]
+
+
+def test_chain_ends_at_a_wide_gap_and_passes_over_what_people_work_on() -> None:
+    candidates = [
+        candidate(1, -30),
+        candidate(2, 5),
+        candidate(3, 20),
+        candidate(4, 22, settled=True),
+        candidate(5, 40.1),
+    ]
+    assert [c.incident_id for c in chain(at(0), candidates, WINDOW)] == [2, 3]
