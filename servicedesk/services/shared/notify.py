@@ -1,0 +1,112 @@
+"""Tells people: called inside the transaction of the change, writes outbox rows; the worker sends them afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from servicedesk.channels import registry
+from servicedesk.desk import Desk
+from servicedesk.domain import notification
+from servicedesk.domain.incident import number
+from servicedesk.domain.notification import EVENTS, LINK_LIFE, NOBODY, Decision, Link, Notice, Target, Ticket
+from servicedesk.store import outbox
+from servicedesk.store.db import Tx
+
+__all__ = ["Notice", "enqueue"]
+
+
+def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
+    """Decide whom each notice reaches and write what is to be sent: a constant number of statements.
+
+    The caller holds the tickets' locks and has made its change already: the rows are read here. The same notice twice
+    (incident, event, subject_key) reaches a target once. Nobody to tell is written down too, as a failed row.
+    Raises BadInput for an unknown event.
+    """
+    notices = list(notices)
+    if not notices:
+        return
+    reach = registry.reach(desk.config)
+    tickets = outbox.tickets(tx, {n.incident_id for n in notices})
+    people = outbox.people(tx, (i for n in notices for i in n.extra.get("to") or ()))
+    rows: list[dict[str, Any]] = []
+    links: list[dict[str, Any]] = []
+    for notice in notices:
+        ticket = tickets[notice.incident_id]
+        decision = notification.decide(notice, ticket, desk.policy, reach, people)
+        link = _link(tx, decision, ticket)
+        if link is not None:
+            links.append(_stored(link, desk.audit_key))
+        rows += _rows(tx, notice, ticket, decision, link)
+    outbox.add(tx, rows)
+    outbox.add_links(tx, links)
+    if any(row["state"] == "pending" for row in rows):
+        tx.after_commit.append(lambda: desk.wake.notify("outbox"))
+
+
+def _rows(tx: Tx, notice: Notice, ticket: Ticket, decision: Decision, link: Link | None) -> list[dict[str, Any]]:
+    if decision.targets:
+        return [_row(tx, notice, decision, t, _payload(notice, ticket, decision, t, link)) for t in decision.targets]
+    if decision.silent:
+        return []
+    nobody = Target(NOBODY, "")
+    row = _row(tx, notice, decision, nobody, _payload(notice, ticket, decision, nobody, None))
+    return [row | {"state": "failed", "error": decision.reason}]
+
+
+def _row(tx: Tx, notice: Notice, decision: Decision, target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "dedup": notification.dedup(notice, target),
+        "incident_id": notice.incident_id,
+        "event": decision.event,
+        "channel": target.channel,
+        "target": target.address,
+        "payload": payload,
+        "state": "pending",
+        "created_at": tx.now,
+        "due_at": tx.now,
+        "error": None,
+    }
+
+
+def _payload(notice: Notice, ticket: Ticket, decision: Decision, target: Target, link: Link | None) -> dict[str, Any]:
+    """What was true when it happened; the words are put together at sending (domain.messages.compose)."""
+    return {
+        "event": decision.event,
+        "staff": EVENTS[decision.event].staff,
+        "to": target.name,
+        "language": target.language,
+        "number": number(ticket.id),
+        "title": ticket.title,
+        "where": ticket.where,
+        "since": ticket.since.isoformat(),
+        "priority": ticket.priority,
+        "owner": ticket.owner.name if ticket.owner else "",
+        "extra": dict(notice.extra),
+        "link": _unsecret(link),
+    }
+
+
+def _link(tx: Tx, decision: Decision, ticket: Ticket) -> Link | None:
+    purpose = EVENTS[decision.event].link
+    if not (purpose and decision.targets and ticket.requester):
+        return None
+    return Link(purpose, decision.event, ticket.id, ticket.cycle, ticket.requester.id, tx.now + LINK_LIFE)
+
+
+def _unsecret(link: Link | None) -> dict[str, Any] | None:
+    """Enough to make the secret again with the desk's key: the database alone holds none."""
+    if link is None:
+        return None
+    return {"purpose": link.purpose, "cycle": link.cycle, "user": link.user_id, "expires": link.expires_at.isoformat()}
+
+
+def _stored(link: Link, key: bytes) -> dict[str, Any]:
+    return {
+        "id_hash": notification.link_hash(link.secret(key)),
+        "purpose": link.purpose,
+        "user_id": link.user_id,
+        "incident_id": link.incident_id,
+        "cycle": link.cycle,
+        "expires_at": link.expires_at,
+    }
