@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +16,8 @@ from servicedesk import config as configuration
 from servicedesk.domain.incident import ADMIN, Actor
 from servicedesk.errors import DeskError, Refused
 
-F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from servicedesk.desk import Desk
 
 # Who has a shell on the desk's data acts with all rights; the timeline shows it as "admin" without an account.
 OPERATOR = Actor(None, "operator", frozenset({ADMIN}))
@@ -41,7 +43,7 @@ def state() -> State:
 
 
 @contextmanager
-def opened(create: bool = False) -> Iterator[Any]:
+def opened(create: bool = False) -> Iterator[Desk]:
     """The desk that the configuration names, closed afterwards. Raises what `open_desk` raises."""
     from servicedesk.desk import open_desk
 
@@ -55,7 +57,8 @@ def opened(create: bool = False) -> Iterator[Any]:
 def emit(value: Any, text: str | Iterable[str]) -> None:
     """Print `value` as JSON with --json, else the text (or its lines)."""
     if state().json:
-        click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+        indent = 2 if sys.stdout.isatty() else None
+        click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=indent))
     else:
         click.echo(text if isinstance(text, str) else "\n".join(text))
 

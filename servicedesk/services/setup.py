@@ -24,7 +24,12 @@ class FirstRun:
 
     @property
     def signin_path(self) -> str:
-        return f"/sign-in/link/{self.signin_secret}" if self.signin_secret else ""
+        return signin_path(self.signin_secret) if self.signin_secret else ""
+
+
+def signin_path(secret: str) -> str:
+    """Where a one-time sign-in link leads, below the desk's base URL."""
+    return f"/sign-in/link/{secret}"
 
 
 def first_run(desk: Desk) -> FirstRun:
