@@ -29,6 +29,13 @@ PRIORITIES = (1, 2, 3, 4, 5)
 class Duration(timedelta):
     """A length of time, written `10m`, `1h30m`, `7d`: weeks, days, hours, minutes, seconds."""
 
+    def __str__(self) -> str:
+        rest, out = int(self.total_seconds()), ""
+        for unit, seconds in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+            count, rest = divmod(rest, seconds)
+            out += f"{count}{unit}" if count else ""
+        return out or "0s"
+
 
 class Days:
     """A number of days, written `3 days` (calendar) or `5 business days` (by the policy's calendar)."""

@@ -28,9 +28,17 @@ RESERVED = frozenset(
 )  # fmt: skip
 """Keys that the full format will have (features P2 to P6): refused by name until it does."""
 
-Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=80)]
-Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
+
+def _text(description: str, longest: int, least: int = 1) -> msgspec.Meta:
+    return msgspec.Meta(min_length=least, max_length=longest, description=description)
+
+
+def _says(description: str, **rules: Any) -> msgspec.Meta:
+    return msgspec.Meta(description=description, **rules)
+
+
+_ID = msgspec.Meta(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=80)
+Id = Annotated[str, _ID]
 Names = str | tuple[str, ...]
 
 
@@ -39,36 +47,45 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class ConditionFile(_Part, frozen=True):
-    """One entry of `match`: all that it names must hold."""
+    """One entry of `match`: all that it names must hold (AND)."""
 
-    labels: str | None = None
-    type: Names | None = None
-    category: Names | None = None
-    service: Names | None = None
+    labels: Annotated[str | None, _says("Matchers on the labels of an alert, as in Alertmanager.")] = None
+    type: Annotated[Names | None, _says("The ticket's type: incident, request or question; or a list of them.")] = None
+    category: Annotated[Names | None, _says("The ticket's category, or a list of them.")] = None
+    service: Annotated[Names | None, _says("The ticket's service, or a list of them.")] = None
 
 
 class LinkFile(_Part, frozen=True):
-    title: Line
-    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s<>\"]+$", max_length=2000)]
+    """Something to read beside the steps."""
+
+    title: Annotated[str, _text("What it is.", 200)]
+    url: Annotated[str, _says("Its address, http or https.", pattern=r"^https?://[^\s<>\"]+$", max_length=2000)]
 
 
 class StepFile(_Part, frozen=True):
-    id: Id
-    title: Line
-    instruction: Text
-    mandatory: bool = False
+    """One instruction to a person."""
+
+    id: Annotated[Id, _says("Names the step in records and statistics; never change it for another meaning.")]
+    title: Annotated[str, _text("What is to be done or found out, in one line.", 200)]
+    instruction: Annotated[str, _text("How, in Markdown: commands, what to look for, what each finding means.", 20_000)]
+    mandatory: Annotated[bool, _says("Must be done, or skipped with a reason, before the ticket is resolved.")] = False
 
 
 class PlaybookFile(_Part, frozen=True):
-    schema: Literal[1]
-    id: Id
-    title: Line
-    steps: Annotated[tuple[StepFile, ...], msgspec.Meta(min_length=1)]
-    summary: Annotated[str, msgspec.Meta(max_length=2000)] = ""
-    match: tuple[str | ConditionFile, ...] = ()
-    owner: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    estimated_minutes: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
-    links: tuple[LinkFile, ...] = ()
+    """A playbook of the service desk."""
+
+    schema: Annotated[Literal[1], _says("The version of this format.")]
+    id: Annotated[Id, _says("Names the playbook for good: lower case letters, digits and single hyphens.")]
+    title: Annotated[str, _text("What is wrong, or asked for, in one line.", 200)]
+    steps: Annotated[tuple[StepFile, ...], _says("What to do, in this order.", min_length=1)]
+    summary: Annotated[str, _text("What it means and whom it hurts, in a few sentences.", 2000, 0)] = ""
+    match: Annotated[
+        tuple[str | ConditionFile, ...],
+        _says("Tickets that it belongs to. One entry must hold (OR); all parts of that entry must hold (AND)."),
+    ] = ()
+    owner: Annotated[str, _text("Who keeps this playbook right.", 200, 0)] = ""
+    estimated_minutes: Annotated[int, _says("How long it takes, roughly.", ge=1, le=10_000)] | None = None
+    links: Annotated[tuple[LinkFile, ...], _says("What to read beside it.")] = ()
 
 
 def parse(text: str, file: str) -> Playbook:
@@ -269,6 +286,20 @@ def _of_one_folder(playbooks: Iterable[Playbook | None], errors: list[FileError]
         else:
             found[playbook.id] = playbook
     return found
+
+
+def lint(paths: Iterable[Path]) -> tuple[int, list[FileError]]:
+    """Check files and folders: how many files, and what is wrong with them, in order."""
+    errors: list[FileError] = []
+    files = list(dict.fromkeys(file for path in paths for file in (find(path) if path.is_dir() else [path])))
+    good: list[Playbook] = []
+    for file in files:
+        try:
+            good.append(read(file))
+        except FileError as e:
+            errors.append(e)
+    _of_one_folder(good, errors)
+    return len(files), errors
 
 
 def load(folders: Sequence[Path], shipped: bool = True) -> PlaybookSet:

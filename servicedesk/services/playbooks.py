@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alert_receivers.event import visible
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import Action, Actor, number, parse_number
 from servicedesk.domain.playbook import OUTCOMES, Playbook, Step
@@ -105,8 +106,7 @@ def record_step(desk: Desk, actor: Actor, ticket: str, run_id: int, step_id: str
 
 
 def _checked(outcome: str, note: str) -> str:
-    """The note as it is stored; NUL, which PostgreSQL cannot store, becomes visible."""
-    note = note.strip().replace("\x00", "\\u0000")
+    note = visible(note.strip())
     if outcome not in OUTCOMES:
         raise BadInput({"outcome": f"Say what became of the step: one of {', '.join(OUTCOMES)}."})
     if outcome == "skipped" and not note:

@@ -84,3 +84,14 @@ def record(tx: Tx, run_id: int, step: str, outcome: str, note: str, actor_id: in
         raise KeyError(step)
     tx.run(update(playbook_step).where(*where).values(outcome=outcome, note=note, actor_id=actor_id, at=at))
     return before.outcome  # type: ignore[no-any-return]
+
+
+def skip_open(tx: Tx, incident_id: int, note: str) -> list[tuple[int, str]]:
+    """Skip every mandatory step that has no outcome, on behalf of the system; answers (run id, step) of each."""
+    run, step = playbook_run.c, playbook_step.c
+    open_ones = select(step.run_id, step.step).join(playbook_run, run.id == step.run_id)
+    query = open_ones.where(run.incident_id == incident_id, step.mandatory.is_(True), step.outcome.is_(None))
+    found = [(row.run_id, row.step) for row in tx.run(query.order_by(step.run_id, step.position))]
+    for run_id, name in found:
+        record(tx, run_id, name, "skipped", note, None, tx.now)
+    return found

@@ -67,3 +67,13 @@ def put(tx: Tx, desk: Desk, runs: Sequence[tuple[int, Playbook]], actor: Actor) 
         lines.append(Line(incident_id, "playbook", content, actor))
     timeline.append_many(tx, desk, lines)
     return ids
+
+
+def skip_open(tx: Tx, desk: Desk, incident_id: int, reason: str) -> None:
+    """Skip the mandatory steps that nobody began, with a reason (M4a: it recovered by itself, and G4 must hold)."""
+    skipped = store.skip_open(tx, incident_id, reason)
+    lines = [
+        Line(incident_id, "playbook_step", {"event": "skipped", "run": run_id, "step": step, "note": reason})
+        for run_id, step in skipped
+    ]
+    timeline.append_many(tx, desk, lines)
