@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from alert_receivers.event import visible
 from servicedesk.desk import Desk
-from servicedesk.domain.incident import Action, Actor, number, parse_number
+from servicedesk.domain.incident import Action, Actor, number as shown
 from servicedesk.domain.playbook import OUTCOMES, Playbook, Step
 from servicedesk.errors import BadInput, Conflict, NotFound
 from servicedesk.files import playbooks as files
@@ -35,10 +35,10 @@ class RunState:
     steps: tuple[tuple[Step, RecordedStep], ...]
 
 
-def runs(desk: Desk, ticket: str) -> tuple[RunState, ...]:
-    """The playbooks of a ticket ("INC-42"), in the order of attachment; none for a ticket that does not exist."""
+def runs(desk: Desk, number: int) -> tuple[RunState, ...]:
+    """The playbooks of a ticket, in the order of attachment; none for a ticket that does not exist."""
     with desk.read() as tx:
-        return tuple(with_texts(run) for run in ticket_views.runs(tx, _incident_id(ticket)))
+        return tuple(with_texts(run) for run in ticket_views.runs(tx, number))
 
 
 def with_texts(run: Run) -> RunState:
@@ -48,41 +48,39 @@ def with_texts(run: Run) -> RunState:
     return RunState(run, playbook, tuple((texts[s.step], s) for s in run.steps))
 
 
-def attach_by_hand(desk: Desk, actor: Actor, ticket: str, playbook_id: str) -> int:
+def attach_by_hand(desk: Desk, actor: Actor, number: int, playbook_id: str) -> int:
     """Attach a playbook that did not come by itself; answers the run's id.
 
     Raises NotFound (ticket), BadInput (no such playbook), Conflict (attached already), Refused.
     """
-    incident_id = _incident_id(ticket)
     playbook = desk.playbooks.get(playbook_id)
     if playbook is None:
         raise BadInput({"playbook": f"There is no playbook {playbook_id!r}: see `servicedesk playbook list`."})
 
     def change(tx: Tx) -> int:
-        judged(facts.load(tx, desk, incident_id), actor, Action("work_steps"))
-        if (incident_id, playbook.id) in store.attached(tx, [incident_id]):
-            raise Conflict(f"{number(incident_id)} has the playbook {playbook.id!r} already.")
-        run_id = shared.put(tx, desk, [(incident_id, playbook)], actor)[incident_id, playbook.id]
+        judged(facts.load(tx, desk, number), actor, Action("work_steps"))
+        if (number, playbook.id) in store.attached(tx, [number]):
+            raise Conflict(f"{shown(number)} has the playbook {playbook.id!r} already.")
+        run_id = shared.put(tx, desk, [(number, playbook)], actor)[number, playbook.id]
         tx.after_commit.append(lambda: desk.wake.notify("changes"))
         return run_id
 
     return desk.write(change)
 
 
-def record_step(desk: Desk, actor: Actor, ticket: str, run_id: int, step_id: str, outcome: str, note: str = "") -> None:
+def record_step(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str, outcome: str, note: str = "") -> None:
     """Record that a step was done, skipped (with a reason) or failed. A later record replaces the outcome; the
     timeline keeps every one.
 
     Raises NotFound (ticket, run or step), BadInput (outcome; a skip without a reason), Refused.
     """
-    incident_id = _incident_id(ticket)
     note = _checked(outcome, note)
 
     def change(tx: Tx) -> None:
-        judged(facts.load(tx, desk, incident_id), actor, Action("work_steps"))
-        run = store.run_of(tx, incident_id, run_id)
+        judged(facts.load(tx, desk, number), actor, Action("work_steps"))
+        run = store.run_of(tx, number, run_id)
         if run is None:
-            raise NotFound(f"{number(incident_id)} has no playbook run {run_id}.")
+            raise NotFound(f"{shown(number)} has no playbook run {run_id}.")
         try:
             before = store.record(tx, run_id, step_id, outcome, note, actor.id, tx.now)
         except KeyError:
@@ -99,7 +97,7 @@ def record_step(desk: Desk, actor: Actor, ticket: str, run_id: int, step_id: str
         }
         if before is not None:
             content["before"] = before
-        timeline.append(tx, desk, Line(incident_id, "playbook_step", content, actor))
+        timeline.append(tx, desk, Line(number, "playbook_step", content, actor))
         tx.after_commit.append(lambda: desk.wake.notify("changes"))
 
     desk.write(change)
@@ -114,10 +112,3 @@ def _checked(outcome: str, note: str) -> str:
     if len(note) > MAX_NOTE:
         raise BadInput({"note": f"Keep it under {MAX_NOTE} characters; attach longer output as a file."})
     return note
-
-
-def _incident_id(ticket: str) -> int:
-    incident_id = parse_number(ticket)
-    if incident_id is None:
-        raise NotFound(f"There is no ticket {ticket!r}.")
-    return incident_id
