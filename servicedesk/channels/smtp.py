@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
@@ -18,6 +19,7 @@ from servicedesk.config import Config, Mail
 from servicedesk.domain.messages import Message, line
 
 _POLICY = SMTP.clone(cte_type="7bit")  # nothing is asked of the servers on the way (no 8BITMIME)
+_SINGLE = re.compile(r"([^\s@<>()\[\],;:\\\"]{1,64})@([^\s@<>()\[\],;:\\\"]{1,253})")  # no quoted local parts
 
 
 def build(config: Config, target: str, message: Message) -> EmailMessage:
@@ -25,7 +27,8 @@ def build(config: Config, target: str, message: Message) -> EmailMessage:
     sender = _sender(config.mail)
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
-    mail["To"] = Address(line(message.to, 100), addr_spec=_address(target))
+    to = _address(target)
+    mail["To"] = Address(line(message.to, 100), to.username, to.domain)
     mail["Subject"] = line(message.subject)
     mail["Date"] = format_datetime(message.at)
     mail["Message-ID"] = f"<{message.id}@{sender.domain}>"
@@ -33,9 +36,9 @@ def build(config: Config, target: str, message: Message) -> EmailMessage:
         mail["In-Reply-To"] = mail["References"] = f"<{message.references}@{sender.domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"  # Exchange's own word for the same
-    mail["Content-Language"] = message.language
     mail.set_content(text_of(message))
     mail.add_alternative(html_of(message), subtype="html")
+    mail["Content-Language"] = message.language  # last: set_content takes Content-* headers for the part's own
     return mail
 
 
@@ -67,7 +70,7 @@ def send(config: Config, target: str, message: Message) -> str:
     """Hand the mail to the configured server; answers what the server calls it. Raises Temporary or Permanent."""
     mail = build(config, target, message)
     with _connected(config.mail) as server:
-        return _deliver(server, mail, _sender(config.mail).addr_spec, _address(target))
+        return _deliver(server, mail, _sender(config.mail).addr_spec, _address(target).addr_spec)
 
 
 @contextmanager
@@ -146,15 +149,16 @@ def _words(answer: bytes | str) -> str:
     return line(answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer, 300)
 
 
-def _address(target: str) -> str:
-    """A single mail address and nothing else."""
-    try:
-        found = Address(addr_spec=target.strip())
-    except (ValueError, IndexError) as error:
-        raise Permanent(f"{line(target, 100)!r} is no mail address") from error
-    if not found.username or not found.domain or line(target) != target.strip():
+def _address(target: str) -> Address:
+    """A single mail address and nothing else; a domain beyond ASCII in its IDNA form."""
+    found = _SINGLE.fullmatch(target.strip())
+    if found is None or line(target) != target.strip():
         raise Permanent(f"{line(target, 100)!r} is no mail address")
-    return found.addr_spec
+    try:
+        domain = found[2].encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise Permanent(f"{line(target, 100)!r} is no mail address: {error}") from error
+    return Address(username=found[1], domain=domain)
 
 
 def _sender(settings: Mail) -> Address:
