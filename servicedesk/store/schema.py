@@ -91,7 +91,7 @@ def migrate(db: Database, revision: str = "head") -> None:
     def change(tx: Tx) -> None:
         lock(tx)
         config = alembic_config()
-        config.attributes["connection"] = tx.conn
+        config.attributes.update(connection=tx.conn, tx=tx)
         command.upgrade(config, revision)
 
     db.write(change)

@@ -1,0 +1,553 @@
+CREATE TABLE delivery (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    receiver TEXT NOT NULL,
+    source TEXT NOT NULL,
+    content_type TEXT DEFAULT '' NOT NULL,
+    received_at BIGINT NOT NULL,
+    body BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    state TEXT DEFAULT 'stored' NOT NULL,
+    applied_upto INTEGER DEFAULT '0' NOT NULL,
+    events INTEGER,
+    truncated INTEGER DEFAULT '0' NOT NULL,
+    error TEXT,
+    done_at BIGINT
+);
+
+CREATE INDEX ix_delivery_dead ON delivery (id) WHERE state = 'dead';
+
+CREATE INDEX ix_delivery_open ON delivery (id) WHERE state = 'stored';
+
+CREATE TABLE idempotency_key (
+    digest BLOB NOT NULL,
+    request_digest BLOB NOT NULL,
+    status INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT pk_idempotency_key PRIMARY KEY (digest)
+);
+
+CREATE INDEX ix_idempotency_key_created_at ON idempotency_key (created_at);
+
+CREATE TABLE playbook_version (
+    hash VARCHAR(64) NOT NULL,
+    playbook TEXT NOT NULL,
+    title TEXT NOT NULL,
+    source TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT pk_playbook_version PRIMARY KEY (hash)
+);
+
+CREATE TABLE setting (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    CONSTRAINT pk_setting PRIMARY KEY (name)
+);
+
+CREATE TABLE team (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    email TEXT DEFAULT '' NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT uq_team_name UNIQUE (name)
+);
+
+CREATE TABLE timeline (
+    incident_id INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    actor_id INTEGER,
+    actor_role TEXT NOT NULL,
+    rule TEXT DEFAULT '' NOT NULL,
+    content_digest BLOB NOT NULL,
+    prev BLOB NOT NULL,
+    mac BLOB NOT NULL,
+    CONSTRAINT pk_timeline PRIMARY KEY (incident_id, seq)
+);
+
+CREATE INDEX ix_timeline_at ON timeline (at) WHERE at IS NULL;
+
+CREATE TABLE timeline_content (
+    incident_id INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    content TEXT NOT NULL,
+    CONSTRAINT pk_timeline_content PRIMARY KEY (incident_id, seq)
+);
+
+CREATE TABLE user_account (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    display TEXT DEFAULT '' NOT NULL,
+    email TEXT DEFAULT '' NOT NULL,
+    roles TEXT NOT NULL,
+    password_hash TEXT,
+    language TEXT DEFAULT '' NOT NULL,
+    active BOOLEAN DEFAULT '1' NOT NULL,
+    failed_logins INTEGER DEFAULT '0' NOT NULL,
+    locked_until BIGINT,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT uq_user_account_name UNIQUE (name)
+);
+
+CREATE INDEX ix_user_account_email ON user_account (email);
+
+CREATE TABLE dead_letter (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    delivery_id INTEGER NOT NULL,
+    idx INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    cleared_at BIGINT,
+    CONSTRAINT uq_dead_letter_delivery_id_idx UNIQUE (delivery_id, idx),
+    CONSTRAINT fk_dead_letter_delivery_id FOREIGN KEY(delivery_id) REFERENCES delivery (id)
+);
+
+CREATE TABLE link (
+    id_hash BLOB NOT NULL,
+    purpose TEXT NOT NULL,
+    user_id INTEGER,
+    incident_id INTEGER,
+    cycle INTEGER,
+    expires_at BIGINT NOT NULL,
+    used_at BIGINT,
+    CONSTRAINT pk_link PRIMARY KEY (id_hash),
+    CONSTRAINT fk_link_user_id FOREIGN KEY(user_id) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_link_incident_id ON link (incident_id);
+
+CREATE TABLE service (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    team_id INTEGER NOT NULL,
+    criticality INTEGER DEFAULT '2' NOT NULL,
+    description TEXT DEFAULT '' NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT uq_service_name UNIQUE (name),
+    CONSTRAINT fk_service_team_id FOREIGN KEY(team_id) REFERENCES team (id)
+);
+
+CREATE INDEX ix_service_team_id ON service (team_id);
+
+CREATE TABLE session (
+    id_hash BLOB NOT NULL,
+    user_id INTEGER NOT NULL,
+    csrf TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    agent TEXT DEFAULT '' NOT NULL,
+    CONSTRAINT pk_session PRIMARY KEY (id_hash),
+    CONSTRAINT fk_session_user_id FOREIGN KEY(user_id) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_session_user_id ON session (user_id);
+
+CREATE TABLE team_member (
+    team_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    lead BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_team_member PRIMARY KEY (team_id, user_id),
+    CONSTRAINT fk_team_member_team_id FOREIGN KEY(team_id) REFERENCES team (id),
+    CONSTRAINT fk_team_member_user_id FOREIGN KEY(user_id) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_team_member_user_id ON team_member (user_id);
+
+CREATE TABLE token (
+    id VARCHAR(24) NOT NULL,
+    name TEXT NOT NULL,
+    user_id INTEGER,
+    secret_hash BLOB NOT NULL,
+    scopes TEXT NOT NULL,
+    source TEXT DEFAULT '' NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    last_used_at BIGINT,
+    revoked_at BIGINT,
+    CONSTRAINT pk_token PRIMARY KEY (id),
+    CONSTRAINT fk_token_user_id FOREIGN KEY(user_id) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_token_user_id ON token (user_id);
+
+CREATE TABLE incident (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    cycle INTEGER DEFAULT '1' NOT NULL,
+    version INTEGER DEFAULT '1' NOT NULL,
+    title TEXT NOT NULL,
+    description TEXT DEFAULT '' NOT NULL,
+    category TEXT DEFAULT '' NOT NULL,
+    tags TEXT,
+    impact INTEGER,
+    urgency INTEGER,
+    priority INTEGER,
+    top_priority INTEGER,
+    major BOOLEAN DEFAULT '0' NOT NULL,
+    data_loss BOOLEAN DEFAULT '0' NOT NULL,
+    service_id INTEGER,
+    service_label TEXT DEFAULT '' NOT NULL,
+    team_id INTEGER,
+    owner_id INTEGER,
+    requester_id INTEGER,
+    channel TEXT DEFAULT '' NOT NULL,
+    source TEXT DEFAULT '' NOT NULL,
+    labels TEXT,
+    correlation BLOB,
+    creation TEXT,
+    waiting_on TEXT DEFAULT 'none' NOT NULL,
+    occurrences INTEGER DEFAULT '0' NOT NULL,
+    first_seen BIGINT,
+    last_seen BIGINT,
+    started_at BIGINT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    acknowledged_at BIGINT,
+    hold_reason TEXT,
+    hold_until BIGINT,
+    next_look_at BIGINT,
+    resolved_at BIGINT,
+    resolver_id INTEGER,
+    resolution_code TEXT,
+    cause_class TEXT,
+    resolution_notes TEXT,
+    explanation TEXT,
+    cancel_reason TEXT,
+    closed_at BIGINT,
+    auto_recovered BOOLEAN DEFAULT '0' NOT NULL,
+    recovered_at BIGINT,
+    suspect_at BIGINT,
+    quiet_from BIGINT,
+    due_at BIGINT,
+    unassigned_due_at BIGINT,
+    recurrence_of INTEGER,
+    merged_into INTEGER,
+    parent_id INTEGER,
+    self_reviewed BOOLEAN DEFAULT '0' NOT NULL,
+    head_seq INTEGER DEFAULT '0' NOT NULL,
+    head_mac BLOB,
+    CONSTRAINT fk_incident_service_id FOREIGN KEY(service_id) REFERENCES service (id),
+    CONSTRAINT fk_incident_team_id FOREIGN KEY(team_id) REFERENCES team (id),
+    CONSTRAINT fk_incident_owner_id FOREIGN KEY(owner_id) REFERENCES user_account (id),
+    CONSTRAINT fk_incident_requester_id FOREIGN KEY(requester_id) REFERENCES user_account (id),
+    CONSTRAINT fk_incident_resolver_id FOREIGN KEY(resolver_id) REFERENCES user_account (id),
+    CONSTRAINT fk_incident_recurrence_of FOREIGN KEY(recurrence_of) REFERENCES incident (id),
+    CONSTRAINT fk_incident_merged_into FOREIGN KEY(merged_into) REFERENCES incident (id),
+    CONSTRAINT fk_incident_parent_id FOREIGN KEY(parent_id) REFERENCES incident (id)
+);
+
+CREATE INDEX ix_incident_correlation ON incident (correlation, started_at);
+
+CREATE INDEX ix_incident_due ON incident (due_at) WHERE due_at IS NOT NULL;
+
+CREATE INDEX ix_incident_open ON incident (priority, id) WHERE status NOT IN ('closed', 'cancelled');
+
+CREATE INDEX ix_incident_owner ON incident (owner_id, status, id);
+
+CREATE INDEX ix_incident_parent_id ON incident (parent_id);
+
+CREATE INDEX ix_incident_requester_id ON incident (requester_id);
+
+CREATE INDEX ix_incident_service_id ON incident (service_id);
+
+CREATE INDEX ix_incident_status ON incident (status, priority, id);
+
+CREATE INDEX ix_incident_team ON incident (team_id, status, id);
+
+CREATE INDEX ix_incident_unassigned ON incident (unassigned_due_at) WHERE unassigned_due_at IS NOT NULL;
+
+CREATE TABLE action_item (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    incident_id INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    type TEXT DEFAULT '' NOT NULL,
+    owner_id INTEGER,
+    due_at BIGINT,
+    blocking BOOLEAN DEFAULT '0' NOT NULL,
+    tracking TEXT DEFAULT '' NOT NULL,
+    status TEXT DEFAULT 'open' NOT NULL,
+    reason TEXT DEFAULT '' NOT NULL,
+    proof TEXT DEFAULT '' NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT fk_action_item_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_action_item_owner_id FOREIGN KEY(owner_id) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_action_item_incident_id ON action_item (incident_id);
+
+CREATE INDEX ix_action_item_owner_id ON action_item (owner_id);
+
+CREATE TABLE alert (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL,
+    source TEXT NOT NULL,
+    "key" BLOB NOT NULL,
+    fingerprint TEXT DEFAULT '' NOT NULL,
+    name TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    annotations TEXT NOT NULL,
+    summary TEXT DEFAULT '' NOT NULL,
+    generator_url TEXT DEFAULT '' NOT NULL,
+    severity TEXT DEFAULT '' NOT NULL,
+    clears BOOLEAN NOT NULL,
+    status TEXT NOT NULL,
+    starts_at BIGINT NOT NULL,
+    ends_at BIGINT,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    last_seq INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    suspect_due_at BIGINT,
+    confirmed_seq INTEGER,
+    incident_id INTEGER,
+    correlation BLOB,
+    decision TEXT DEFAULT '' NOT NULL,
+    checked_at BIGINT,
+    check_mark TEXT,
+    CONSTRAINT uq_alert_digest UNIQUE (digest),
+    CONSTRAINT fk_alert_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
+);
+
+CREATE INDEX ix_alert_fingerprint ON alert (fingerprint);
+
+CREATE INDEX ix_alert_incident_id ON alert (incident_id);
+
+CREATE INDEX ix_alert_name ON alert (name, id);
+
+CREATE INDEX ix_alert_suspect ON alert (suspect_due_at) WHERE suspect_due_at IS NOT NULL;
+
+CREATE TABLE confirmation (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    incident_id INTEGER NOT NULL,
+    cycle INTEGER NOT NULL,
+    accepted BOOLEAN NOT NULL,
+    kind TEXT NOT NULL,
+    comment TEXT DEFAULT '' NOT NULL,
+    actor_id INTEGER,
+    at BIGINT NOT NULL,
+    CONSTRAINT fk_confirmation_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_confirmation_actor_id FOREIGN KEY(actor_id) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_confirmation_incident_id ON confirmation (incident_id);
+
+CREATE TABLE correlation (
+    digest BLOB NOT NULL,
+    incident_id INTEGER,
+    began_at BIGINT,
+    until BIGINT,
+    latest_start BIGINT,
+    CONSTRAINT pk_correlation PRIMARY KEY (digest),
+    CONSTRAINT fk_correlation_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
+);
+
+CREATE TABLE outbox (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    dedup TEXT NOT NULL,
+    incident_id INTEGER,
+    event TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    target TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    state TEXT DEFAULT 'pending' NOT NULL,
+    created_at BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    tries INTEGER DEFAULT '0' NOT NULL,
+    leased_by TEXT,
+    lease_until BIGINT,
+    sent_at BIGINT,
+    provider_id TEXT,
+    maybe_duplicate INTEGER DEFAULT '0' NOT NULL,
+    error TEXT,
+    CONSTRAINT uq_outbox_dedup UNIQUE (dedup),
+    CONSTRAINT fk_outbox_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
+);
+
+CREATE INDEX ix_outbox_incident_id ON outbox (incident_id);
+
+CREATE INDEX ix_outbox_pending ON outbox (due_at) WHERE state = 'pending';
+
+CREATE TABLE playbook_run (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    incident_id INTEGER NOT NULL,
+    playbook TEXT NOT NULL,
+    hash VARCHAR(64) NOT NULL,
+    attached_at BIGINT NOT NULL,
+    attached_by INTEGER,
+    CONSTRAINT uq_playbook_run_incident_id_playbook UNIQUE (incident_id, playbook),
+    CONSTRAINT fk_playbook_run_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_playbook_run_hash FOREIGN KEY(hash) REFERENCES playbook_version (hash),
+    CONSTRAINT fk_playbook_run_attached_by FOREIGN KEY(attached_by) REFERENCES user_account (id)
+);
+
+CREATE TABLE review (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    incident_id INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    cycle INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    depth TEXT NOT NULL,
+    body TEXT NOT NULL,
+    author_id INTEGER,
+    authors TEXT NOT NULL,
+    reviewer_id INTEGER,
+    change_request TEXT,
+    waiver_reason TEXT,
+    waived_by INTEGER,
+    self_reviewed BOOLEAN DEFAULT '0' NOT NULL,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    created_at BIGINT NOT NULL,
+    submitted_at BIGINT,
+    decided_at BIGINT,
+    due_at BIGINT,
+    reminded_at BIGINT,
+    CONSTRAINT uq_review_incident_id_version UNIQUE (incident_id, version),
+    CONSTRAINT fk_review_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_review_author_id FOREIGN KEY(author_id) REFERENCES user_account (id),
+    CONSTRAINT fk_review_reviewer_id FOREIGN KEY(reviewer_id) REFERENCES user_account (id),
+    CONSTRAINT fk_review_waived_by FOREIGN KEY(waived_by) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_review_incident_id ON review (incident_id);
+
+CREATE INDEX ix_review_pending ON review (due_at) WHERE decided_at IS NULL;
+
+CREATE TABLE second_person_request (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    incident_id INTEGER NOT NULL,
+    cycle INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    payload TEXT,
+    status TEXT DEFAULT 'asked' NOT NULL,
+    asked_by INTEGER NOT NULL,
+    asked_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    decided_by INTEGER,
+    decided_at BIGINT,
+    comment TEXT DEFAULT '' NOT NULL,
+    self_reviewed BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT fk_second_person_request_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_second_person_request_asked_by FOREIGN KEY(asked_by) REFERENCES user_account (id),
+    CONSTRAINT fk_second_person_request_decided_by FOREIGN KEY(decided_by) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_second_person_request_incident_id ON second_person_request (incident_id);
+
+CREATE INDEX ix_second_person_request_open ON second_person_request (status, id);
+
+CREATE TABLE task (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    incident_id INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    assignee_id INTEGER,
+    due_at BIGINT,
+    mandatory BOOLEAN DEFAULT '0' NOT NULL,
+    status TEXT DEFAULT 'open' NOT NULL,
+    reason TEXT DEFAULT '' NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT fk_task_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_task_assignee_id FOREIGN KEY(assignee_id) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_task_assignee_id ON task (assignee_id);
+
+CREATE INDEX ix_task_incident_id ON task (incident_id);
+
+CREATE TABLE verification (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    incident_id INTEGER NOT NULL,
+    cycle INTEGER NOT NULL,
+    verdict TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    tested TEXT NOT NULL,
+    evidence TEXT DEFAULT '' NOT NULL,
+    no_new_problem BOOLEAN NOT NULL,
+    actor_id INTEGER,
+    at BIGINT NOT NULL,
+    CONSTRAINT fk_verification_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_verification_actor_id FOREIGN KEY(actor_id) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_verification_incident_id ON verification (incident_id);
+
+CREATE TABLE episode (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    alert_id INTEGER NOT NULL,
+    incident_id INTEGER,
+    starts_at BIGINT NOT NULL,
+    ends_at BIGINT,
+    fired BOOLEAN NOT NULL,
+    suspect BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT fk_episode_alert_id FOREIGN KEY(alert_id) REFERENCES alert (id),
+    CONSTRAINT fk_episode_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
+);
+
+CREATE INDEX ix_episode_alert ON episode (alert_id, starts_at);
+
+CREATE INDEX ix_episode_incident_id ON episode (incident_id);
+
+CREATE TABLE event (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL,
+    alert_id INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    starts_at BIGINT NOT NULL,
+    ends_at BIGINT,
+    first_at BIGINT NOT NULL,
+    last_at BIGINT NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    CONSTRAINT uq_event_digest UNIQUE (digest),
+    CONSTRAINT fk_event_alert_id FOREIGN KEY(alert_id) REFERENCES alert (id)
+);
+
+CREATE INDEX ix_event_alert ON event (alert_id, starts_at);
+
+CREATE TABLE member (
+    incident_id INTEGER NOT NULL,
+    alert_id INTEGER NOT NULL,
+    added_at BIGINT NOT NULL,
+    declared_ended_at BIGINT,
+    declared_ended_by INTEGER,
+    CONSTRAINT pk_member PRIMARY KEY (incident_id, alert_id),
+    CONSTRAINT fk_member_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_member_alert_id FOREIGN KEY(alert_id) REFERENCES alert (id),
+    CONSTRAINT fk_member_declared_ended_by FOREIGN KEY(declared_ended_by) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_member_alert_id ON member (alert_id);
+
+CREATE TABLE playbook_step (
+    run_id INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    mandatory BOOLEAN NOT NULL,
+    outcome TEXT,
+    note TEXT DEFAULT '' NOT NULL,
+    actor_id INTEGER,
+    at BIGINT,
+    CONSTRAINT pk_playbook_step PRIMARY KEY (run_id, step),
+    CONSTRAINT fk_playbook_step_run_id FOREIGN KEY(run_id) REFERENCES playbook_run (id),
+    CONSTRAINT fk_playbook_step_actor_id FOREIGN KEY(actor_id) REFERENCES user_account (id)
+);
+
+CREATE TABLE review_approval (
+    review_id INTEGER NOT NULL,
+    actor_id INTEGER NOT NULL,
+    at BIGINT NOT NULL,
+    self_reviewed BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_review_approval PRIMARY KEY (review_id, actor_id),
+    CONSTRAINT fk_review_approval_review_id FOREIGN KEY(review_id) REFERENCES review (id),
+    CONSTRAINT fk_review_approval_actor_id FOREIGN KEY(actor_id) REFERENCES user_account (id)
+);
+
+INSERT INTO setting (name, value) VALUES ('admin_log_head', '{"seq":0,"mac":"0000000000000000000000000000000000000000000000000000000000000000"}');
+
