@@ -15,7 +15,7 @@ import msgspec
 from servicedesk.domain.matchers import MatcherError, parse_matchers
 from servicedesk.domain.playbook import Catalogue, Condition, Link, Playbook, Step, version_of
 from servicedesk.errors import FileError
-from servicedesk.files import yaml
+from servicedesk.files import typed, yaml
 
 SHIPPED = Path(__file__).resolve().parents[2] / "playbooks"
 """The playbooks that come with the program (a folder beside the package, in the repository and in the wheel)."""
@@ -92,7 +92,7 @@ def parse(text: str, file: str) -> Playbook:
     """One playbook from its source text. Raises FileError that names file, line and key, and says what to do."""
     document = yaml.parse(text, file)
     _refuse_reserved(document)
-    read = yaml.convert(document, PlaybookFile)
+    read = typed.convert(document, PlaybookFile)
     _refuse_double_steps(document, read)
     return Playbook(
         id=read.id,
@@ -118,7 +118,8 @@ def stored(source: str) -> Playbook:
 def _refuse_reserved(document: yaml.Document) -> None:
     if not isinstance(document.data, dict):
         raise document.error((), "must be a mapping that starts with `schema: 1`")
-    if document.data.get("schema") != 1:
+    schema = document.data.get("schema")
+    if type(schema) is not int or schema != 1:  # true is no 1
         raise document.error(("schema",), "must be `schema: 1`, the only format that this version reads")
     steps = document.data.get("steps")
     places: list[tuple[yaml.Keys, Any]] = [((), document.data)]

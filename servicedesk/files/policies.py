@@ -6,7 +6,7 @@ from pathlib import Path
 
 from servicedesk.domain.policy import Policy, decode, problems
 from servicedesk.errors import FileError
-from servicedesk.files import yaml
+from servicedesk.files import typed, yaml
 
 DEFAULT = Path(__file__).parent / "defaults" / "policy.yaml"
 
@@ -30,7 +30,7 @@ def read(files: list[Path]) -> Policy:
     document = yaml.load(DEFAULT)
     for file in files:
         document = yaml.merge(document, _own(file))
-    policy = yaml.convert(document, Policy, decode)
+    policy = typed.convert(document, Policy, decode)
     for keys, message in problems(policy):
         raise document.error(keys, message)
     return policy
