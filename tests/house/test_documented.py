@@ -1,5 +1,6 @@
 """Every setting, command and metric stands in the documentation, as it is in the code."""
 
+import re
 from pathlib import Path
 
 from servicedesk.config import Config, settings
@@ -32,8 +33,6 @@ def test_every_setting_has_a_sentence() -> None:
 
 
 def links(page: Path) -> list[str]:
-    import re
-
     text = page.read_text(encoding="utf-8")
     return [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
 
