@@ -34,7 +34,9 @@ def statements(dialect: Dialect) -> list[str]:
 def main() -> None:
     for dialect in (sqlite.dialect(), postgresql.dialect()):
         text = "".join(f"{statement};\n\n" for statement in statements(dialect))
-        (FOLDER / f"0001_initial.{dialect.name}.sql").write_text(text.replace("\t", "    ").replace(" \n", "\n"), encoding="utf-8")
+        (FOLDER / f"0001_initial.{dialect.name}.sql").write_text(
+            text.replace("\t", "    ").replace(" \n", "\n"), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -67,29 +67,51 @@ def first_fault(key: bytes, entries: Iterable[Entry], head_seq: int, head_mac: b
 
     entries: all rows of one incident, ascending by seq.
     """
-    prev, expected = GENESIS, 1
-    for entry in entries:
-        fault = _row_fault(key, entry, prev, expected)
-        if fault:
-            return f"row {entry.seq}: {fault}"
-        prev, expected = entry.mac, expected + 1
-    if expected - 1 != head_seq:
-        return f"the tail is cut: the head says {head_seq} rows, {expected - 1} are there"
+    rows = list(entries)
+    prev = GENESIS
+    for expected, entry in enumerate(rows, 1):
+        if entry.seq != expected or entry.prev != prev or not _signed(key, entry, entry.seq):
+            return _name(key, rows, expected, prev, head_seq)
+        if entry.salt is not None and content_digest(entry.salt, entry.content) != entry.content_digest:
+            return f"row {expected}: its content was edited"
+        prev = entry.mac
+    if len(rows) < head_seq:
+        return f"the tail is cut: the head says {head_seq} rows, {len(rows)} are there"
+    if len(rows) > head_seq:
+        return f"the head was set back: it says {head_seq} rows, {len(rows)} are there"
     if head_seq and head_mac != prev:
         return "the last row is not the one that the head names"
     return None
 
 
-def _row_fault(key: bytes, entry: Entry, prev: bytes, expected: int) -> str | None:
+def _name(key: bytes, rows: list[Entry], expected: int, prev: bytes, head_seq: int) -> str:
+    """What happened at the row that should be number `expected` and follow `prev`."""
+    entry = rows[expected - 1]
+    later = rows[expected:]
+    successor = next((row for row in later if row.prev == prev and _signed(key, row, expected)), None)
     if entry.seq != expected:
-        return f"expected row {expected} here: a row was dropped, inserted or reordered"
-    if entry.prev != prev:
-        return "does not follow the row before it: a row was dropped, inserted or reordered"
+        return f"row {expected}: was dropped"
+    if _signed_elsewhere(key, entry, expected, len(rows) + len(later)):
+        moved = "was dropped and the rows after it moved up" if successor is None else "was reordered"
+        return f"row {expected}: {moved}"
+    if successor is not None or expected > head_seq:
+        return f"row {expected}: was inserted"
+    if _signed(key, entry, expected):
+        return f"row {expected}: does not follow the row before it"
+    return f"row {expected}: was edited"
+
+
+def _signed_elsewhere(key: bytes, entry: Entry, expected: int, highest: int) -> bool:
+    """Is it a genuine row of another place?"""
+    return any(_signed(key, entry, seq) for seq in range(1, highest + 2) if seq != expected)
+
+
+def _signed(key: bytes, entry: Entry, seq: int) -> bool:
     mac = link(
         key,
-        prev,
+        entry.prev,
         entry.incident_id,
-        entry.seq,
+        seq,
         entry.at_us,
         entry.kind,
         entry.actor_id,
@@ -97,8 +119,4 @@ def _row_fault(key: bytes, entry: Entry, prev: bytes, expected: int) -> str | No
         entry.rule,
         entry.content_digest,
     )
-    if not hmac.compare_digest(mac, entry.mac):
-        return "was edited"
-    if entry.salt is not None and content_digest(entry.salt, entry.content) != entry.content_digest:
-        return "its content was edited"
-    return None
+    return hmac.compare_digest(mac, entry.mac)
