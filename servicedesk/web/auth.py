@@ -20,7 +20,7 @@ from servicedesk.services import sessions, tokens
 from .context import desk
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-PUBLIC = "public"
+PUBLIC, INGEST, STAFF = "public", "ingest", "staff"
 CSRF_FIELD, CSRF_HEADER = "csrf_token", "X-CSRF-Token"
 
 
@@ -51,7 +51,7 @@ def csrf_token() -> str:
     return session.csrf if session else ""
 
 
-def enter(scope: str, role: str, *, basic: bool, csrf: bool) -> None:
+def enter(scope: str, role: str, *, basic: bool) -> None:
     """Judge a request before its handler runs. Raises NotSignedIn or NotAllowed."""
     g.basic = basic
     if scope == PUBLIC:
@@ -59,12 +59,14 @@ def enter(scope: str, role: str, *, basic: bool, csrf: bool) -> None:
             _same_site()
         return
     actor = current_actor()
-    if current_session() is not None and csrf and request.method not in SAFE:
+    if current_session() is not None and request.method not in SAFE:
         _same_site()
         _csrf()
-    if not actor.may(scope):
+    if not actor.may(scope) or (scope == INGEST and actor.scopes is None):
         raise NotAllowed(f"This needs a token with the scope “{scope}”.")
-    if role and not _holds(actor, role):
+    if role == STAFF and not sees_everything(actor):
+        raise NotAllowed("This is for agents and reviewers.")
+    if role not in ("", STAFF) and not _holds(actor, role):
         raise NotAllowed(f"This needs the role “{role}”.")
 
 

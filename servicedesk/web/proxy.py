@@ -9,7 +9,9 @@ from typing import Any
 from servicedesk.errors import ConfigError
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED")
+FORWARDED = "servicedesk.forwarded"
+"""Set in the environ of a request that some proxy, trusted or not, passed on."""
+_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED")
 
 
 def behind(application: Wsgi, trusted: Iterable[str]) -> Wsgi:
@@ -17,10 +19,12 @@ def behind(application: Wsgi, trusted: Iterable[str]) -> Wsgi:
     networks = tuple(_network(text) for text in trusted)
 
     def call(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if any(name in environ for name in _HEADERS):
+            environ[FORWARDED] = True
         if _within(environ.get("REMOTE_ADDR", ""), networks):
             _believe(environ, networks)
         else:
-            for name in _FORWARDED:
+            for name in _HEADERS:
                 environ.pop(name, None)
         return application(environ, start)
 

@@ -21,22 +21,21 @@ from servicedesk.domain.incident import ROLES, SCOPES, parse_number
 
 from . import auth, idempotency, inputs, preconditions
 
-PUBLIC = "public"
-"""Scope of a route that anybody may call: health, sign-in, signed links (which carry their own proof)."""
+PUBLIC, STAFF = auth.PUBLIC, auth.STAFF
+"""PUBLIC: a scope that anybody has: health, sign-in, signed links. STAFF: who may see everything, see auth."""
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What a route declares. scope: one of SCOPES or PUBLIC; role: needed besides it, "" for none."""
+    """What a route declares. scope: one of SCOPES or PUBLIC; role: needed besides it, STAFF or "" for none."""
 
     method: str
     rule: str
     scope: str
     role: str = ""
     basic: bool = False  # takes basic authentication with the token as password
-    csrf: bool = True  # unsafe methods of a browser's session need the session's token
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
     accepts: Any = None  # the body, for the document, where the handler reads it itself
@@ -64,7 +63,7 @@ def route(
     bp: Blueprint, method: str, rule: str, *, scope: str, role: str = "", **declared: Any
 ) -> Callable[[Handler], Handler]:
     """Declare a route on a blueprint; see the module and `Endpoint`. `name` is the endpoint's (default: function's)."""
-    if scope not in (*SCOPES, PUBLIC) or (role and role not in ROLES):
+    if scope not in (*SCOPES, PUBLIC) or (role and role not in (*ROLES, auth.STAFF)):
         raise ValueError(f"{method} {rule}: scope {scope!r} or role {role!r} does not exist")
 
     def register(handler: Handler) -> Handler:
@@ -84,7 +83,7 @@ def endpoint_of(view: Any) -> Endpoint | None:
 
 def _view(endpoint: Endpoint, handler: Callable[..., Any]) -> Callable[..., Any]:
     def view(**arguments: Any) -> Any:
-        auth.enter(endpoint.scope, endpoint.role, basic=endpoint.basic, csrf=endpoint.csrf)
+        auth.enter(endpoint.scope, endpoint.role, basic=endpoint.basic)
         if "number" in arguments and endpoint.scope != PUBLIC:
             preconditions.check(arguments["number"], compare=not endpoint.version)
         if endpoint.query is not None:

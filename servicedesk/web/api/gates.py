@@ -6,7 +6,6 @@ from typing import Literal
 
 from flask import Blueprint
 
-from servicedesk.domain.incident import AGENT
 from servicedesk.errors import NotFound
 from servicedesk.services import resolution, second_person
 from servicedesk.store.views import gates, requests
@@ -15,7 +14,7 @@ from servicedesk.store.views.requests import Request
 from servicedesk.web import auth, inputs
 from servicedesk.web.context import desk
 from servicedesk.web.preconditions import seen_version
-from servicedesk.web.route import Answer, route
+from servicedesk.web.route import STAFF, Answer, route
 
 from . import shapes, show
 from .common import action
@@ -47,7 +46,7 @@ def resolve(number: int, body: shapes.ResolutionIn) -> Answer:
     return show.incident(number)
 
 
-@route(bp, "GET", "/incidents/<number:number>/verifications", scope="read", role=AGENT, answer=Page[gates.Verification])
+@route(bp, "GET", "/incidents/<number:number>/verifications", scope="read", role=STAFF, answer=Page[gates.Verification])
 def list_verifications(number: int) -> Page[gates.Verification]:
     """List verifications of every cycle, the oldest first."""
     with desk().read() as tx:
@@ -97,14 +96,14 @@ def explain(number: int, body: shapes.TextIn) -> Answer:
     return show.incident(number)
 
 
-@route(bp, "GET", "/second-person-requests", scope="read", role=AGENT, query=RequestQuery, answer=Page[Request])
+@route(bp, "GET", "/second-person-requests", scope="read", role=STAFF, query=RequestQuery, answer=Page[Request])
 def list_requests(query: RequestQuery) -> Page[Request]:
     """List what waits, or waited, for another person."""
     with desk().read() as tx:
         return requests.requests(tx, status=query.status, cursor=query.cursor, limit=query.limit)
 
 
-@route(bp, "GET", "/incidents/<number:number>/second-person-requests", scope="read", role=AGENT, answer=Page[Request])
+@route(bp, "GET", "/incidents/<number:number>/second-person-requests", scope="read", role=STAFF, answer=Page[Request])
 def list_requests_of(number: int) -> Page[Request]:
     """List the second-person requests of a ticket."""
     with desk().read() as tx:
@@ -127,7 +126,7 @@ def ask(number: int, body: shapes.SecondPersonIn) -> Answer:
     return Answer(_request(new), 201, location=f"/api/v1/second-person-requests/{new}")
 
 
-@route(bp, "GET", "/second-person-requests/<int:request_id>", scope="read", role=AGENT, answer=Request)
+@route(bp, "GET", "/second-person-requests/<int:request_id>", scope="read", role=STAFF, answer=Request)
 def show_request(request_id: int) -> Request:
     """Show a second-person request."""
     return _request(request_id)

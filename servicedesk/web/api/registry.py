@@ -4,9 +4,36 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from . import gates, incidents
+from . import (
+    alerts,
+    documents,
+    followups,
+    gates,
+    incidents,
+    organisation,
+    playbooks,
+    probes,
+    receivers,
+    reviews,
+    talk,
+    tokens,
+)
 
 
 def blueprints() -> tuple[Blueprint, ...]:
     """Every blueprint of the API, receivers and probes."""
-    return (incidents.bp, gates.bp)
+    return (
+        receivers.bp,
+        alerts.bp,
+        alerts.links,
+        incidents.bp,
+        gates.bp,
+        reviews.bp,
+        followups.bp,
+        talk.bp,
+        playbooks.bp,
+        organisation.bp,
+        tokens.bp,
+        documents.bp,
+        probes.bp,
+    )

@@ -1,0 +1,132 @@
+"""`up`, `web`, `worker`: what runs until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from servicedesk.cli import logs, words
+from servicedesk.cli.common import state
+from servicedesk.config import Config
+
+if TYPE_CHECKING:  # the command line must be quick: what serves is imported when it is about to serve
+    from servicedesk.desk import Desk
+    from servicedesk.web.server import Server
+    from servicedesk.workers.loop import Loop
+
+
+@click.command()
+def up() -> None:
+    """Everything in one process: pages, API, receivers, workers."""
+    _serve(workers=True)
+
+
+@click.command()
+def web() -> None:
+    """Pages, API and receivers only; workers run elsewhere on the same database."""
+    _serve(workers=False)
+
+
+@click.command()
+def worker() -> None:
+    """Workers only: apply deliveries, judge, send, remind."""
+    stop = _until_signal()
+    with _opened() as desk:
+        loop = _loop(desk)
+        loop.start()
+        click.echo(f"Workers run: {', '.join(job.name for job in loop.jobs)}.")
+        stop.wait()
+        loop.stop()
+
+
+class _opened:
+    """The desk of the configuration, with the log set up; closed at the end."""
+
+    def __enter__(self) -> Desk:
+        config = state().config()
+        logs.configure(config.log)
+        for line in words.later(config):
+            click.echo(line, err=True)
+        from servicedesk.desk import open_desk
+
+        self.desk = open_desk(config)
+        return self.desk
+
+    def __exit__(self, *_error: object) -> None:
+        if hasattr(self, "desk"):
+            self.desk.close()
+
+
+def _serve(workers: bool) -> None:
+    stop = _until_signal()
+    with _opened() as desk:
+        loop = _loop(desk) if workers else None
+        server = _server(desk, loop)  # binds first: a taken port must not use up what is shown once
+        _greet(desk)
+        server.start()
+        if loop:
+            loop.start()
+        click.echo(f"Ready: {desk.config.base_url}")
+        _wait(stop, server)
+        server.stop()
+        if loop:
+            loop.stop()
+
+
+def _server(desk: Desk, loop: Loop | None) -> Server:
+    from servicedesk.app import create_app
+    from servicedesk.web.server import Server
+
+    checks: dict[str, Callable[[], str | None]] = {"workers": loop.problem} if loop else {}
+    server = Server(create_app(desk, checks), desk.config.http.bind, desk.config.http.threads)
+    desk.config = _bound_config(desk.config, server.address)
+    return server
+
+
+def _bound_config(config: Config, address: str) -> Config:
+    """With the port that was really taken, so that links lead there."""
+    return replace(config, http=replace(config.http, bind=address))
+
+
+def _loop(desk: Desk) -> Loop:
+    from servicedesk.workers.jobs import JOBS
+    from servicedesk.workers.loop import Loop
+
+    return Loop(desk, JOBS)
+
+
+def _greet(desk: Desk) -> None:
+    from servicedesk.services.setup import first_run
+
+    for line in words.warnings(desk.config):
+        click.echo(line, err=True)
+    for line in words.greeting(desk.config, first_run(desk)):
+        click.echo(line)
+
+
+def _wait(stop: threading.Event, server: Server) -> None:
+    """Until a signal; a server whose loop died ends the process instead of a silent one that answers nobody."""
+    while not stop.wait(1.0):
+        if not server.alive:
+            raise click.ClickException("the HTTP server ended unexpectedly: see the log")
+
+
+def _until_signal() -> threading.Event:
+    """Set by SIGTERM and SIGINT; a second one ends the process at once."""
+    stop = threading.Event()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+    return stop

@@ -1,0 +1,34 @@
+"""What runs in the background: one line a job. Safe to run on several nodes at once; each claims its own rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from servicedesk.desk import Desk
+from servicedesk.services import alarms, apply, audit, judgement, once, outbox, sessions, suspects
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """every: seconds between looks; topic: wakes it at once; repeats: what it answers (work done) means "again"."""
+
+    name: str
+    every: float
+    run: Callable[[Desk], Any]
+    topic: str = ""
+    repeats: bool = False
+
+
+HOUR = 3600.0
+JOBS: tuple[Job, ...] = (
+    Job("deliveries", 1.0, apply.run_once, topic="deliveries", repeats=True),
+    Job("suspects", 2.0, lambda desk: suspects.run_due(desk, desk.now())),
+    Job("judgement", 2.0, judgement.run_due),
+    Job("outbox", 5.0, outbox.send_due, topic="outbox", repeats=True),
+    Job("alarms", 30.0, alarms.run_due),
+    Job("anchors", 60.0, audit.anchor),
+    Job("sessions", HOUR, sessions.clean),
+    Job("idempotency", HOUR, once.forget_old),
+)
