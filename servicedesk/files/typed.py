@@ -1,4 +1,4 @@
-"""A document's plain values as typed structs (msgspec); what does not fit is named by file, line and key, and in words."""
+"""A document's plain values as typed structs (msgspec); what does not fit is named by file, line, key, and in words."""
 
 from __future__ import annotations
 
