@@ -26,7 +26,7 @@ from servicedesk.store import outbox
 from servicedesk.store.db import Priority, Tx
 from servicedesk.store.outbox import Claimed, Listed
 
-BATCH = 20  # rows in one call, so that a worker can stop between calls
+BATCH = 5  # rows in one call: a worker that is asked to stop does so between calls
 LEASE = timedelta(minutes=5)  # longer than the slowest conversation with a mail server that still answers
 PAGE = "/incidents/{}"
 CONFIRM_PAGE = "/portal/confirm/{}"
@@ -57,6 +57,8 @@ def _claim(desk: Desk, down: set[str]) -> Claimed | None:
 
 def _handle(desk: Desk, row: Claimed, down: set[str]) -> int:
     """Send one row and settle it; 1 when it will not be tried again."""
+    if row.tries > MAX_TRIES:  # its last tries did not end: a crash of ours, again and again
+        return _given_up(desk, row, f"given up after {MAX_TRIES} tries: {row.error or 'no try came to an end'}")
     try:
         desk.fault("outbox.before_send")
         provider_id = _send(desk, row)
@@ -107,7 +109,7 @@ def _path(desk: Desk, row: Claimed) -> str:
 
 def _later(desk: Desk, row: Claimed, error: Temporary, down: set[str]) -> int:
     if row.tries >= MAX_TRIES:
-        return _given_up(desk, row, f"given up after {row.tries} tries: {error}")
+        return _given_up(desk, row, f"given up after {MAX_TRIES} tries: {error}")
     chance = random.random()  # noqa: S311 - spreads the load, no secret
     wait = notification.pause(row.tries, chance, error.retry_after)
 

@@ -34,6 +34,7 @@ class Claimed:
     payload: dict[str, Any]
     created_at: datetime
     tries: int
+    error: str | None
     lease: str
     maybe_duplicate: bool
     first_dedup: str
@@ -176,7 +177,7 @@ def claim(tx: Tx, lease: str, until: datetime, but: Iterable[str] = ()) -> Claim
     values = {"leased_by": lease, "lease_until": until, "tries": outbox.c.tries + 1, "maybe_duplicate": seen}
     row = tx.run(update(outbox).where(outbox.c.id == found).values(values).returning(outbox)).one()
     first = _first(tx, row)
-    fields = ("id", "dedup", "incident_id", "event", "channel", "target", "payload", "created_at", "tries")
+    fields = ("id", "dedup", "incident_id", "event", "channel", "target", "payload", "created_at", "tries", "error")
     return Claimed(
         **{name: getattr(row, name) for name in fields},
         lease=lease,

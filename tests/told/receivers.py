@@ -31,7 +31,7 @@ class Mailbox:
         self.answers: dict[str, str] = {}
         self.data_answer = "250 2.0.0 Ok: queued as 4X1"
         self.sender_answer = ""
-        self.hanging = False
+        self._released: asyncio.Event | None = None
         self.connections = 0
         self.received: list[tuple[list[str], EmailMessage]] = []
         self.raw: list[bytes] = []
@@ -56,6 +56,15 @@ class Mailbox:
             self._controller.stop(no_assert=True)
             self._controller = None
 
+    def hang(self) -> None:
+        """From now on nobody gets an answer to EHLO, until `release`."""
+        self._released = asyncio.Event()
+
+    def release(self) -> None:
+        assert self._controller is not None
+        assert self._released is not None
+        self._controller.loop.call_soon_threadsafe(self._released.set)
+
     @property
     def mails(self) -> list[EmailMessage]:
         return [mail for _, mail in self.received]
@@ -75,8 +84,8 @@ class Mailbox:
     ) -> list[str]:
         session.host_name = name
         self.connections += 1
-        if self.hanging:
-            await asyncio.Event().wait()
+        if self._released is not None:
+            await self._released.wait()
         return responses
 
     async def handle_MAIL(

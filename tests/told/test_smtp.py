@@ -159,7 +159,7 @@ def test_a_server_that_is_away_is_down() -> None:
 
 
 def test_a_server_that_hangs_is_down_after_the_timeout(mailbox: Mailbox) -> None:
-    mailbox.hanging = True
+    mailbox.hang()
     with pytest.raises(Temporary, match="timed out") as caught:
         send(mailbox.settings(timeout=0.3))
     assert caught.value.down
