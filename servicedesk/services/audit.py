@@ -154,14 +154,18 @@ def _beside(where: str, head: Head, rows: list[Entry], gates: list[Gate]) -> lis
     told_of = Counter(key for row in rows if (key := _gate_line(row)) is not None)
     blank = Counter((row.at_us, row.actor_id) for row in rows if row.content is None)
     faults = [
-        _unmatched(where, key, blank, f"a {key[0]} is recorded that the timeline does not know")
+        _unmatched(where, key, blank, f"{_a(key[0])} is recorded that the timeline does not know")
         for key in (recorded - told_of).elements()
     ]
     faults += [
-        Fault(where, f"the timeline knows a {key[0]} that is not recorded any more")
+        Fault(where, f"the timeline knows {_a(key[0])} that is not recorded any more")
         for key in (told_of - recorded).elements()
     ]
     return [fault for fault in faults if fault is not None]
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def _unmatched(where: str, key: tuple[str, int, int | None, bytes], blank: Counter[Any], message: str) -> Fault | None:
