@@ -91,11 +91,12 @@ def _name(key: bytes, rows: list[Entry], expected: int, prev: bytes, head_seq: i
     successor = next((row for row in later if row.prev == prev and _signed(key, row, expected)), None)
     if entry.seq != expected:
         return f"row {expected}: was dropped"
-    if expected > head_seq or sum(row.mac == entry.mac for row in rows) > 1:
+    if expected > head_seq:
         return f"row {expected}: was inserted"
     if _signed_elsewhere(key, entry, expected, len(rows) + len(later)):
+        copied = sum(row.mac == entry.mac for row in rows) > 1
         moved = "was dropped and the rows after it moved up" if successor is None else "was reordered"
-        return f"row {expected}: {moved}"
+        return f"row {expected}: {'was inserted' if copied else moved}"
     if successor is not None:
         return f"row {expected}: was inserted"
     if _signed(key, entry, expected):
