@@ -20,7 +20,7 @@ from servicedesk.web.context import desk
 from servicedesk.web.preconditions import seen_version
 from servicedesk.web.route import Answer, route
 
-from . import shapes, show
+from . import shapes, show, whole
 from .common import action
 
 bp = Blueprint("api_incidents", __name__, url_prefix="/api/v1")
@@ -70,7 +70,7 @@ def list_incidents(query: shapes.IncidentQuery) -> Page[shapes.IncidentRow]:
             return Page(())
         page = queue.tickets(tx, wanted, sort=query.sort, cursor=query.cursor, limit=query.limit)
         names = look.sign_in_names(tx, [i for r in page.items for i in (r.owner_id, r.requester_id)])
-    return Page(tuple(show.row(r, names) for r in page.items), page.next)
+    return Page(tuple(whole.row(r, names) for r in page.items), page.next)
 
 
 def _filter(tx: Tx, q: shapes.IncidentQuery, actor: Actor) -> queue.Filter | None:

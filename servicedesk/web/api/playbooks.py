@@ -16,7 +16,7 @@ from servicedesk.web import auth
 from servicedesk.web.context import desk
 from servicedesk.web.route import STAFF, Answer, route
 
-from . import shapes, show
+from . import shapes, whole
 
 bp = Blueprint("api_playbooks", __name__, url_prefix="/api/v1")
 _RUNS = "/incidents/<number:number>/playbook-runs"
@@ -78,7 +78,7 @@ def show_playbook(playbook: str) -> PlaybookOut:
 def list_runs(number: int) -> Page[shapes.RunOut]:
     """List the playbooks of a ticket with what was recorded of their steps."""
     with desk().read() as tx:
-        return Page(tuple(show.run_out(r) for r in ticket.runs(tx, number)))
+        return Page(tuple(whole.run_out(r) for r in ticket.runs(tx, number)))
 
 
 @route(bp, "POST", _RUNS, scope="work", body=RunIn, answer=shapes.RunOut, status=201, once=True)
@@ -101,4 +101,4 @@ def _run(number: int, run: int) -> shapes.RunOut:
         found = next((r for r in ticket.runs(tx, number) if r.id == run), None)
     if found is None:
         raise NotFound(f"The ticket has no playbook run {run}.")
-    return show.run_out(found)
+    return whole.run_out(found)

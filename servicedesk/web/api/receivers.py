@@ -74,7 +74,7 @@ def read_body() -> tuple[bytes, str]:
     Raises TooLarge over 32 MiB raw or 64 MiB unpacked (counted while reading), BadRequest for broken compression.
     An encoding that is not known here is kept as it is and named with the content type.
     """
-    request.max_content_length = None  # the limit of forms does not hold here
+    request.max_content_length = RAW_LIMIT + CHUNK  # the limit of forms does not hold here
     if (request.content_length or 0) > RAW_LIMIT:
         raise TooLarge(f"A body has at most {RAW_LIMIT} bytes.")
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
