@@ -1,0 +1,102 @@
+"""The shipped playbooks: they parse, their commands and queries parse, and the reference describes the whole format."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from servicedesk.domain.playbook import Playbook
+from servicedesk.files import playbooks
+from servicedesk.files.playbooks import RESERVED, SHIPPED, ConditionFile, LinkFile, PlaybookFile, StepFile
+from tests.support import missing
+
+README = (SHIPPED / "README.md").read_text(encoding="utf-8")
+FILES = playbooks.find(SHIPPED)
+each = pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}/{f.stem}")
+
+
+def blocks(playbook: Playbook, language: str) -> list[str]:
+    """The fenced code blocks of one language in a playbook's instructions."""
+    fence = re.compile(rf"^([ ]*)```{language}\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+    return [block for step in playbook.steps for _, block in fence.findall(step.instruction)]
+
+
+@pytest.mark.feature("P7")
+def test_there_are_enough_and_nothing_is_wrong() -> None:
+    assert len(FILES) >= 10
+    assert playbooks.lint([SHIPPED]) == (len(FILES), [])
+
+
+@each
+def test_it_tells_a_person_all_that_is_needed(file: Path) -> None:
+    p = playbooks.read(file)
+    assert p.match, "matches nothing"
+    assert p.summary
+    assert p.owner
+    assert p.estimated_minutes
+    assert p.steps[-1].mandatory, "the last step proves that it is over"
+    assert file.parent.name == p.id.split("-")[0] or file.parent.name == "kubernetes", "grouped by technology"
+    text = "".join(s.instruction for s in p.steps)
+    assert "scalate" in text or file.parent.name in {"desk"}, "says when to ask for help"
+
+
+@each
+def test_it_reads_well_on_a_page(file: Path) -> None:
+    """Fences are closed, and nothing in it would be taken for HTML outside of code."""
+    for step in playbooks.read(file).steps:
+        assert step.instruction.count("```") % 2 == 0, step.id
+        prose = re.sub(r"`[^`]*`", "", re.sub(r"```.*?```", "", step.instruction, flags=re.DOTALL))
+        assert not re.search(r"</?[a-z]", prose), step.id
+
+
+@each
+def test_its_shell_commands_are_shell(file: Path) -> None:
+    for block in blocks(playbooks.read(file), "sh"):
+        script = re.sub(r"<[a-z][a-z _-]*>", "placeholder", block)
+        done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False, timeout=20)
+        assert (done.returncode, done.stderr) == (0, ""), block
+
+
+@pytest.mark.real
+def test_their_queries_are_promql(tmp_path: Path) -> None:
+    lines = [
+        line for f in FILES for b in blocks(playbooks.read(f), "promql") for line in b.splitlines() if line.strip()
+    ]
+    assert len(lines) > 10
+    rules = [{"record": f"r:{i}", "expr": line} for i, line in enumerate(lines)]
+    file = tmp_path / "rules.json"  # JSON is YAML
+    file.write_bytes(msgspec.json.encode({"groups": [{"name": "g", "rules": rules}]}))
+    command = [missing.program("promtool"), "check", "rules", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --- the reference ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("struct", [PlaybookFile, StepFile, LinkFile, ConditionFile])
+def test_the_reference_explains_every_key(struct: type[msgspec.Struct]) -> None:
+    assert [name for name in struct.__struct_fields__ if f"`{name}`" not in README and f"{name}: " not in README] == []
+
+
+def test_the_reference_names_exactly_the_reserved_keys() -> None:
+    told = re.search(r"are \*\*reserved for a later schema\*\*.*?name: (.*?)\.\n", README, re.DOTALL)
+    assert told is not None
+    assert set(re.findall(r"`([a-z_]+)`", told[1])) == RESERVED
+
+
+def test_the_examples_of_the_reference_are_read() -> None:
+    examples = [re.sub(r"^  ", "", e, flags=re.MULTILINE) if e.startswith("  ") else e for e in yaml_blocks(README)]
+    whole = [e for e in examples if e.startswith("schema: 1")]
+    parts = [e for e in examples if not e.startswith("schema: 1")]
+    assert (len(whole), len(parts)) == (1, 2)
+    playbooks.parse(whole[0], "README.md")
+    head = "schema: 1\nid: a\ntitle: A\nsteps: [{id: s, title: S, instruction: x}]\n"
+    for part in parts:
+        assert len(playbooks.parse(head + part, "README.md").match) >= 2
+
+
+def yaml_blocks(text: str) -> list[str]:
+    return re.findall(r"^ *```yaml\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
