@@ -156,7 +156,7 @@ def send_test(desk: Desk, channel_name: str, target: str = "", language: str = "
     Raises BadInput (no such channel, not configured, no address) or DeskError with what the server said.
     """
     channel = _ready(desk, channel_name)
-    address = target or ("" if channel.personal else channel.name)
+    address = target if channel.personal else channel.name
     if not address:
         raise BadInput({"target": "Say which address the test goes to."})
     try:

@@ -1,0 +1,66 @@
+"""`servicedesk notification …`"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from servicedesk.cli.common import emit, opened, table
+from servicedesk.domain.incident import number as shown_number
+from servicedesk.domain.incident import parse_number
+
+if TYPE_CHECKING:
+    from servicedesk.store.outbox import Listed
+
+STATES = ("pending", "sent", "failed")
+
+
+@click.group()
+def notification() -> None:
+    """Who was told what, and a test of the channels."""
+
+
+@notification.command("list")
+@click.option("--incident", "ticket", default=None, metavar="NUMBER", help="Only about this ticket.")
+@click.option("--state", type=click.Choice(STATES), default=None, help="Only in this state.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+def list_(ticket: str | None, state: str | None, limit: int) -> None:
+    """The newest notifications and what became of them."""
+    from servicedesk.services import outbox
+
+    wanted = parse_number(ticket) if ticket is not None else None
+    if ticket is not None and wanted is None:
+        raise click.BadParameter(f"{ticket!r} is no number of a ticket: write INC-42 or 42", param_hint="--incident")
+    with opened() as desk:
+        rows = outbox.listing(desk, wanted, state, limit)
+    head = ("TICKET", "EVENT", "CHANNEL", "TARGET", "STATE", "TRIES", "CREATED", "SAID")
+    emit([_shown(row) for row in rows], table(head, [_cells(row) for row in rows]))
+
+
+def _shown(row: Listed) -> dict[str, Any]:
+    return asdict(row) | {"number": shown_number(row.incident_id) if row.incident_id else None}
+
+
+def _cells(row: Listed) -> tuple[Any, ...]:
+    ticket = shown_number(row.incident_id) if row.incident_id else ""
+    state = f"{row.state} (maybe twice)" if row.maybe_duplicate else row.state
+    said = row.error or row.provider_id
+    return ticket, row.event, row.channel, row.target, state, row.tries, row.created_at, said
+
+
+@notification.command()
+@click.option("--channel", default=None, help="email or webhook; all that are configured without it.")
+@click.option("--to", "target", default="", metavar="ADDRESS", help="Mail address that the test goes to.")
+@click.option("--language", default="en", help="en or fr.")
+def test(channel: str | None, target: str, language: str) -> None:
+    """Send a test message now, without a ticket."""
+    from servicedesk.services import outbox
+
+    with opened() as desk:
+        names = [channel] if channel else [c.name for c in outbox.configured(desk) if target or not c.personal]
+        if not names:
+            raise click.UsageError("nothing to test: give --to ADDRESS for mail, or set webhook.url")
+        answers = [outbox.send_test(desk, name, target, language) for name in names]
+    emit(answers, [f"{a['channel']}: sent to {a['target']} ({a['provider_id']})" for a in answers])
