@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from alert_receivers.event import visible
 from servicedesk.desk import Desk
-from servicedesk.domain.incident import Action, Actor, number as shown
+from servicedesk.domain.incident import Action, Actor
+from servicedesk.domain.incident import number as shown
 from servicedesk.domain.playbook import OUTCOMES, Playbook, Step
 from servicedesk.errors import BadInput, Conflict, NotFound
 from servicedesk.files import playbooks as files
