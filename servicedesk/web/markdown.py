@@ -14,16 +14,26 @@ _TAGS = {
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 _SCHEMES = {"http", "https", "mailto"}
 _PARSER = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+_GUIDE = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
 _PARSER.disable("image")  # an image would be fetched from a foreign host by whoever reads the ticket
 
 
 def render(text: str) -> Markup:
-    """Markdown as safe HTML; a very long text is shown as it is, without markup."""
+    """Markdown as safe HTML, a line break being one; a very long text is shown as it is, without markup."""
+    return _render(_PARSER, text)
+
+
+def render_guide(text: str) -> Markup:
+    """The same for texts from files (playbooks), which are wrapped at the editor's margin: as CommonMark says."""
+    return _render(_GUIDE, text)
+
+
+def _render(parser: MarkdownIt, text: str) -> Markup:
     if len(text) > MAX_CHARS:
         return Markup("<pre>{}</pre>").format(text)
     return Markup(  # noqa: S704 - sanitised on the line
         nh3.clean(
-            _PARSER.render(text),
+            parser.render(text),
             tags=_TAGS,
             attributes=_ATTRIBUTES,
             url_schemes=_SCHEMES,

@@ -35,6 +35,7 @@ class User:
 @dataclass(frozen=True, slots=True)
 class Member:
     user_id: int
+    sign_in: str
     name: str
     lead: bool
     active: bool
@@ -100,13 +101,13 @@ def find_user(tx: Tx, user_id: int) -> User | None:
 def teams(tx: Tx) -> tuple[Team, ...]:
     """Every team with its members, by name."""
     query = (
-        select(team_member, shown_name(user).label("shown"), user.c.active)
+        select(team_member, user.c.name.label("sign_in"), shown_name(user).label("shown"), user.c.active)
         .join(user, user.c.id == team_member.c.user_id)
         .order_by(team_member.c.lead.desc(), user.c.name)
     )
     members: dict[int, list[Member]] = {}
     for r in tx.run(query):
-        members.setdefault(r.team_id, []).append(Member(r.user_id, r.shown, bool(r.lead), bool(r.active)))
+        members.setdefault(r.team_id, []).append(Member(r.user_id, r.sign_in, r.shown, bool(r.lead), bool(r.active)))
     found = tx.run(select(team).order_by(team.c.name))
     return tuple(Team(r.id, r.name, r.email, r.created_at, tuple(members.get(r.id, ()))) for r in found)
 
@@ -142,29 +143,25 @@ def _token_state(revoked_at: datetime | None, expires_at: datetime | None, now: 
     return "expired" if expires_at is not None and expires_at <= now else "active"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One option of a selection."""
-
-    id: int
-    name: str
+Choice = tuple[str, str]
+"""One option of a selection: the name that services take, and the text to show."""
 
 
-def choose_agents(tx: Tx, team_id: int | None = None) -> tuple[Choice, ...]:
-    """Active people, of one team when it is given, by name."""
-    query = select(user.c.id, shown_name(user).label("shown")).where(user.c.active.is_(True))
+def choose_people(tx: Tx, team_id: int | None = None) -> tuple[Choice, ...]:
+    """Active people, of one team when it is given, by the name shown."""
+    shown = shown_name(user).label("shown")
+    query = select(user.c.name, shown).where(user.c.active.is_(True))
     if team_id is not None:
         query = query.join(team_member, team_member.c.user_id == user.c.id).where(team_member.c.team_id == team_id)
-    return tuple(Choice(r.id, r.shown) for r in tx.run(query.order_by(func.lower(user.c.name)).limit(500)))
+    return tuple((r.name, r.shown) for r in tx.run(query.order_by(func.lower(shown)).limit(1000)))
 
 
 def choose_teams(tx: Tx) -> tuple[Choice, ...]:
-    return tuple(Choice(r.id, r.name) for r in tx.run(select(team.c.id, team.c.name).order_by(team.c.name).limit(500)))
+    return tuple((r.name, r.name) for r in tx.run(select(team.c.name).order_by(team.c.name).limit(1000)))
 
 
 def choose_services(tx: Tx) -> tuple[Choice, ...]:
-    query = select(service.c.id, service.c.name).order_by(service.c.name).limit(1000)
-    return tuple(Choice(r.id, r.name) for r in tx.run(query))
+    return tuple((r.name, r.name) for r in tx.run(select(service.c.name).order_by(service.c.name).limit(2000)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Text, and_, case, exists, func, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Select, Text, and_, case, func, or_, select, type_coerce
 
 from servicedesk.domain.incident import STATES, UNCLOSED, number, parse_number
 from servicedesk.errors import BadInput
@@ -44,6 +44,8 @@ class Filter:
     requester: int | None = None
     team: int | None = None
     service: int | None = None
+    owner_name: str = ""
+    team_name: str = ""
     service_name: str = ""
     category: str = ""
     tag: str = ""
@@ -198,10 +200,16 @@ def _by_number(tx: Tx, wanted: Filter, cursor: str, limit: int, *, newest: bool)
 
 
 def _ids(wanted: Filter, postgresql: bool) -> Select[Any]:
+    """Names are looked up beside the query, so that an unknown one simply finds nothing."""
     query = select(incident.c.id, incident.c.priority).where(*_conditions(wanted, postgresql))
+    c = incident.c
+    named = ((c.owner_id, user, wanted.owner_name), (c.team_id, team, wanted.team_name))
+    for column, table, name in named:
+        if name:
+            query = query.where(column == select(table.c.id).where(table.c.name == name).scalar_subquery())
     if wanted.service_name:
-        named = exists().where(service.c.id == incident.c.service_id, service.c.name == wanted.service_name)
-        query = query.where(or_(named, incident.c.service_label == wanted.service_name))
+        its_id = select(service.c.id).where(service.c.name == wanted.service_name).scalar_subquery()
+        query = query.where(or_(c.service_id == its_id, c.service_label == wanted.service_name))
     return query
 
 

@@ -1,0 +1,100 @@
+// What the pages do besides plain HTML: dialogs, keys, refreshing lists. Everything works without it.
+
+const $ = (selector, root = document) => root.querySelector(selector);
+const dialog = $("#dialog");
+
+// --- dialogs: a link's page is put into the dialog by htmx, then shown -------------------------------------------
+document.addEventListener("htmx:after:swap", (event) => {
+  const target = event.detail?.ctx?.target ?? event.target;
+  if (target?.id === "dialog-slot" && $("#panel", target)) {
+    if (!dialog.open) dialog.showModal();
+    ($("[data-problems]", dialog) ?? $("input:not([type=hidden]), select, textarea", dialog))?.focus();
+  } else if ($("[data-problems]", dialog)) {
+    $("[data-problems]", dialog).focus();
+  }
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-close]") && dialog.open && dialog.contains(event.target)) {
+    event.preventDefault();
+    dialog.close();
+  }
+  if (event.target === dialog) dialog.close();
+  if (event.target.closest("[data-menu]")) {
+    event.preventDefault();
+    $("#rail").classList.toggle("open");
+  }
+});
+dialog?.addEventListener("close", () => $("#dialog-slot").replaceChildren());
+
+// --- errors: after a refused form the summary has the focus ------------------------------------------------------
+$("main [data-problems]")?.focus();
+
+// --- keys ----------------------------------------------------------------------------------------------------------
+const typing = (element) => element.closest("input, textarea, select, [contenteditable]");
+let prefix = "";
+
+function rows() {
+  return [...document.querySelectorAll("[data-rows] tbody tr")];
+}
+function step(by) {
+  const all = rows();
+  if (!all.length) return;
+  const at = all.findIndex((row) => row.getAttribute("aria-selected") === "true" || row.contains(document.activeElement));
+  const next = all[Math.max(0, Math.min(all.length - 1, at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by))];
+  all.forEach((row) => row.removeAttribute("aria-selected"));
+  next.setAttribute("aria-selected", "true");
+  $("a", next)?.focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+}
+const goes = { q: "/queue", m: "/queue?owner=me", r: "/reviews" };
+const keys = {
+  "/": () => ($("#q") ?? $("#search"))?.focus(),
+  j: () => step(1),
+  k: () => step(-1),
+  n: () => location.assign("/incidents/new"),
+  c: () => $("[data-note]")?.focus(),
+  "?": () => $("#keys")?.showModal(),
+  g: () => { prefix = "g"; setTimeout(() => { prefix = ""; }, 1200); },
+};
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || $("dialog[open]")) return;
+  if (prefix === "g" && goes[event.key]) {
+    prefix = "";
+    event.preventDefault();
+    location.assign(goes[event.key]);
+  } else if (Object.hasOwn(keys, event.key)) {
+    event.preventDefault();
+    keys[event.key]();
+  }
+});
+
+// --- filters are sent when a selection changes ---------------------------------------------------------------------
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("[data-filters]");
+  if (form && event.target.matches("select")) form.requestSubmit();
+});
+
+// --- lists refresh themselves while somebody looks and is not in the middle of something ---------------------------
+function refresh() {
+  const live = $("#live[data-refresh]");
+  if (!live || document.hidden || dialog.open || live.contains(document.activeElement)) return;
+  const marked = $("[aria-selected=true]", live)?.id;
+  htmx.ajax("GET", location.href, { target: "#live", select: "#live", swap: "outerMorph" }).then(() => {
+    if (marked) document.getElementById(marked)?.setAttribute("aria-selected", "true");
+  });
+}
+const every = Number($("#live[data-refresh]")?.dataset.refresh);
+if (every) setInterval(refresh, every * 1000);
+
+// --- a long text is not lost by closing the tab --------------------------------------------------------------------
+let dirty = false;
+document.addEventListener("input", (event) => { if (event.target.closest("form[data-guard]")) dirty = true; });
+document.addEventListener("submit", () => { dirty = false; });
+addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
+
+// --- the address stays clean: what was said once is not said again on reload --------------------------------------
+const here = new URL(location.href);
+if (here.searchParams.has("said")) {
+  here.searchParams.delete("said");
+  history.replaceState(history.state, "", here);
+}

@@ -1,0 +1,211 @@
+"""Timeline lines in words: one small function a kind; an unknown kind is shown with its content, never hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from servicedesk.web.i18n import gettext as _
+
+from .words import Words
+
+Content = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """text: the sentence; body: Markdown beneath it; details: (name, value) pairs that can be opened."""
+
+    text: str
+    tone: str = "grey"
+    icon: str = "circle"
+    body: str = ""
+    public: bool = False
+    details: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What is needed to say a line: the words, and the names of people and teams by id."""
+
+    words: Words
+    names: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+
+    def entry(self, e: Any) -> Line:
+        """The line for a timeline entry."""
+        if e.content is None:
+            return Line(_("The content was erased; the chain still holds."), icon="minus")
+        say = _KINDS.get(e.kind, _unknown)
+        return say(self, e.content) if say is not _unknown else _unknown(self, {"kind": e.kind} | dict(e.content))
+
+    def person(self, user_id: Any) -> str:
+        if user_id is None:
+            return _("nobody")
+        return self.names.get("people", {}).get(user_id, f"#{user_id}")
+
+    def team(self, team_id: Any) -> str:
+        return _("no team") if team_id is None else self.names.get("teams", {}).get(team_id, f"#{team_id}")
+
+
+def _created(b: Book, c: Content) -> Line:
+    reason = (c.get("creation") or {}).get("reason", "")
+    return Line(_("Ticket opened"), "blue", "plus", details=_pairs({"title": c.get("title", ""), "why": reason}))
+
+
+def _status(b: Book, c: Content) -> Line:
+    target = str(c.get("to", ""))
+    word = b.words.state_named(target) if target in b.words.policy.states else None
+    text = _("State: %(name)s") % {"name": word.name if word else target}
+    if c.get("owner") is not None:
+        text += " · " + _("owner %(name)s") % {"name": b.person(c["owner"])}
+    if c.get("code"):
+        name = b.words.hold(c["code"]) if target == "pending" else b.words.cancel(c["code"])
+        text += f" · {name.name}"
+    if c.get("resolution"):
+        text += f" · {b.words.code(c['resolution']).name}, {b.words.cause(str(c.get('cause', ''))).name}"
+    body = str(c.get("reason") or c.get("notes") or "")
+    return Line(text, word.tone if word else "grey", word.icon if word else "circle", body)
+
+
+def _assignment(b: Book, c: Content) -> Line:
+    parts = []
+    owner, team = c.get("owner") or [None, None], c.get("team") or [None, None]
+    if owner[0] != owner[1]:
+        parts.append(_("Owner: %(a)s → %(b)s") % {"a": b.person(owner[0]), "b": b.person(owner[1])})
+    if team[0] != team[1]:
+        parts.append(_("Team: %(a)s → %(b)s") % {"a": b.team(team[0]), "b": b.team(team[1])})
+    return Line(" · ".join(parts) or _("Assignment confirmed"), "blue", "user-check")
+
+
+def _note(b: Book, c: Content) -> Line:
+    return Line(_("Note"), "grey", "eye-off", str(c.get("text", "")))
+
+
+def _message(b: Book, c: Content) -> Line:
+    return Line(_("Message"), "blue", "mail", str(c.get("text", "")), public=True)
+
+
+def _edit(b: Book, c: Content) -> Line:
+    changes = c.get("changes") or {}
+    shown = [(name.removesuffix("_id"), f"{_value(v[0])} → {_value(v[1])}") for name, v in changes.items()]
+    return Line(
+        _("Changed: %(names)s") % {"names": ", ".join(n for n, _v in shown)}, "grey", "pencil", details=tuple(shown)
+    )
+
+
+def _review(b: Book, c: Content) -> Line:
+    status, version = str(c.get("status", "")), c.get("version", 1)
+    if c.get("approval"):
+        text = _("Review approved by %(n)s of %(all)s") % {"n": c["approval"], "all": c.get("needed", 2)}
+    elif status == "saved":
+        text = _("Review saved")
+    else:
+        text = _("Review: %(status)s") % {"status": b.words.review(status).name}
+    body = str(c.get("text") or c.get("reason") or c.get("comment") or "")
+    return Line(f"{text} (v{version})", b.words.review(status).tone, "clipboard-check", body)
+
+
+def _verification(b: Book, c: Content) -> Line:
+    verdict = str(c.get("verdict", ""))
+    tone = {"pass": "green", "fail": "red"}.get(verdict, "amber")
+    text = _("Verification: %(verdict)s") % {"verdict": b.words.plain("verdict", verdict)}
+    body = "\n\n".join(str(c[k]) for k in ("tested", "evidence") if c.get(k))
+    return Line(text, tone, "shield-check", body)
+
+
+def _confirmation(b: Book, c: Content) -> Line:
+    accepted = bool(c.get("accepted"))
+    how = b.words.plain("confirmer", c.get("kind", ""))
+    text = f"{_('Confirmed') if accepted else _('Not solved')} {how}"
+    return Line(
+        text, "green" if accepted else "red", "user-check" if accepted else "circle-x", str(c.get("comment") or "")
+    )
+
+
+def _explanation(b: Book, c: Content) -> Line:
+    return Line(_("Explanation for the requester"), "blue", "mail", str(c.get("text", "")), public=True)
+
+
+def _alert(b: Book, c: Content) -> Line:
+    status = str(c.get("status") or c.get("event") or "")
+    word = b.words.alert(status)
+    name = str(c.get("name") or c.get("alert") or "")
+    known = ("status", "event", "name", "alert")
+    extra = {k: v for k, v in c.items() if k not in known}
+    return Line(f"{word.name}: {name}" if name else word.name, word.tone, word.icon, details=_pairs(extra))
+
+
+def _playbook(b: Book, c: Content) -> Line:
+    text = _("Playbook attached: %(title)s") % {"title": c.get("title") or c.get("playbook", "")}
+    return Line(text, "grey", "book-open", details=_pairs({"version": c.get("version", "")}))
+
+
+def _step(b: Book, c: Content) -> Line:
+    outcome = str(c.get("event") or c.get("outcome") or "")
+    sign = {"done": ("green", "check"), "skipped": ("grey", "skip-forward")}.get(outcome, ("amber", "x"))
+    text = f"{b.words.plain('outcome', outcome)}: {c.get('title') or c.get('step', '')}"
+    return Line(text, sign[0], sign[1], str(c.get("note") or ""))
+
+
+def _follow_up(what: str) -> Callable[[Book, Content], Line]:
+    def say(b: Book, c: Content) -> Line:
+        status = f" · {b.words.plain('action_status', c['status'])}" if c.get("status") else ""
+        text = (_("Follow-up") if what == "action" else _("Sub-task")) + f": {c.get('title', '')}{status}"
+        extra = {k: v for k, v in c.items() if k not in ("id", "title", "status")}
+        return Line(text, "grey", "list-checks", details=_pairs(extra))
+
+    return say
+
+
+def _second(b: Book, c: Content) -> Line:
+    status = str(c.get("status", ""))
+    texts = {
+        "asked": _("Second person asked"),
+        "approved": _("Second person approved"),
+        "refused": _("Second person refused"),
+        "expired": _("Second-person request expired"),
+    }
+    tone = {"approved": "green", "refused": "red"}.get(status, "amber")
+    kind = f": {b.words.plain('kind', c['kind'])}" if c.get("kind") else ""
+    body = str(c.get("reason") or c.get("comment") or "")
+    return Line(texts.get(status, status) + kind, tone, "users", body)
+
+
+def _unknown(b: Book, c: Content) -> Line:
+    kind = str(c.get("kind", ""))
+    text = str(c.get("text") or c.get("title") or c.get("name") or "")
+    rest = {k: v for k, v in c.items() if k != "kind"}
+    return Line(f"{kind.replace('_', ' ').capitalize()} {text}".strip(), details=_pairs(rest))
+
+
+def _pairs(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((k.replace("_", " "), _value(v)) for k, v in values.items() if v not in ("", None, [], {}))
+
+
+def _value(v: Any) -> str:
+    if v is None or v == "":
+        return "–"
+    if isinstance(v, Mapping):
+        return ", ".join(f"{k}={x}" for k, x in v.items())
+    return ", ".join(map(str, v)) if isinstance(v, list) else str(v)
+
+
+_KINDS: dict[str, Callable[[Book, Content], Line]] = {
+    "created": _created,
+    "status": _status,
+    "assignment": _assignment,
+    "note": _note,
+    "message": _message,
+    "edit": _edit,
+    "review": _review,
+    "verification": _verification,
+    "confirmation": _confirmation,
+    "explanation": _explanation,
+    "alert": _alert,
+    "playbook": _playbook,
+    "playbook_step": _step,
+    "action": _follow_up("action"),
+    "task": _follow_up("task"),
+    "second_person": _second,
+}

@@ -1,0 +1,27 @@
+"""The pages of the application; a new one is a module here, named once in MODULES."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from flask import Flask
+
+from . import filters
+from .blueprint import pages
+from .links import where
+from .page import common
+
+MODULES = (
+    "home", "sign", "queue", "tickets", "working", "mine", "reviews", "inbox", "alerts", "deliveries", "playbooks",
+    "people", "tokens", "settings", "helping", "portal",
+)  # fmt: skip
+
+
+def register(app: Flask) -> None:
+    """Add the pages to the application."""
+    for name in MODULES:
+        import_module(f"{__package__}.{name}")
+    filters.prepare(app)
+    app.jinja_env.globals["where"] = where
+    app.context_processor(common)
+    app.register_blueprint(pages)
