@@ -76,7 +76,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The incident that takes a start (None: a new one). shifts: untouched incidents must be partitioned anew."""
+    """The incident that takes a start (None: a new one). shifts: it begins earlier by that, so its like are moved."""
 
     incident_id: int | None
     shifts: bool = False
@@ -140,23 +140,49 @@ def _after_the_end(change: Change, own: Own, name: str) -> Decision:
 def place(start: datetime, candidates: Iterable[Candidate], window: timedelta) -> Place:
     """The open sibling incident that an episode with this start joins.
 
-    candidates: open incidents of one correlation digest. An incident that people work on also takes a sibling that
-    began shortly before it, because it will not be partitioned anew.
+    candidates: open incidents of one correlation digest. A start shortly before an incident joins it too: one that
+    people work on keeps its members; an untouched one begins earlier now, and is partitioned anew.
     """
     before: Candidate | None = None
     after: Candidate | None = None
-    shifts = False
     for candidate in candidates:
         if candidate.began_at <= start <= candidate.began_at + window:
             before = max(before or candidate, candidate, key=_order)
         elif start < candidate.began_at <= start + window:
-            shifts |= not candidate.settled
-            after = min(after or candidate, candidate, key=_order) if candidate.settled else after
+            after = min(after or candidate, candidate, key=_order)
     if before is not None:
         return Place(before.incident_id)
-    if after is not None and not shifts:
-        return Place(after.incident_id)
-    return Place(None, shifts)
+    if after is not None:
+        return Place(after.incident_id, shifts=not after.settled)
+    return Place(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Seating:
+    """Where units go. seats: unit → incident, negative for new ones; shifted: the earliest start that moved one."""
+
+    seats: Mapping[Unit, int]
+    shifted: datetime | None
+
+
+def seat(units: Iterable[Unit], candidates: Iterable[Candidate], window: timedelta) -> Seating:
+    """Place several units of one correlation digest, each in sight of those before it."""
+    open_ones = {c.incident_id: c for c in candidates}
+    seats: dict[Unit, int] = {}
+    shifted: datetime | None = None
+    for unit in sorted(units, key=_by_start):
+        found = place(unit.start, open_ones.values(), window)
+        number = min([0, *open_ones]) - 1 if found.incident_id is None else found.incident_id
+        if found.shifts:
+            shifted = min(shifted or unit.start, unit.start)
+        if found.shifts or found.incident_id is None:
+            open_ones[number] = Candidate(number, unit.start, settled=False)
+        seats[unit] = number
+    return Seating(seats, shifted)
+
+
+def _by_start(unit: Unit) -> tuple[datetime, bytes]:
+    return unit.start, unit.key
 
 
 def _order(candidate: Candidate) -> tuple[datetime, int]:
@@ -166,7 +192,7 @@ def _order(candidate: Candidate) -> tuple[datetime, int]:
 def partition(units: Iterable[Unit], window: timedelta) -> list[list[Unit]]:
     """The canonical groups: in the order of (start, key), each as long as its window from its first start."""
     groups: list[list[Unit]] = []
-    for unit in sorted(units, key=lambda u: (u.start, u.key)):
+    for unit in sorted(units, key=_by_start):
         if groups and unit.start <= groups[-1][0].start + window:
             groups[-1].append(unit)
         else:
@@ -175,11 +201,11 @@ def partition(units: Iterable[Unit], window: timedelta) -> list[list[Unit]]:
 
 
 def assign(groups: Sequence[Sequence[Unit]]) -> list[int | None]:
-    """For each group the incident that keeps it: the first of its units' incidents that is free; None: a new one."""
+    """For each group the incident that keeps it: the oldest of its units' incidents that is free; None: a new one."""
     taken: set[int] = set()
     answer: list[int | None] = []
     for group in groups:
-        free = next((u.incident_id for u in group if u.incident_id is not None and u.incident_id not in taken), None)
+        free = min({u.incident_id for u in group if u.incident_id is not None} - taken, default=None)
         if free is not None:
             taken.add(free)
         answer.append(free)

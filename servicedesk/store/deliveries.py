@@ -89,6 +89,11 @@ def advance(tx: Tx, progress: Iterable[Progress]) -> None:
         )
 
 
+def skip(tx: Tx, delivery_id: int, upto: int) -> None:
+    """Go on after an entry that cannot be applied; the next slice finds out whether that was the last."""
+    tx.run(update(delivery).where(delivery.c.id == delivery_id).values(applied_upto=upto))
+
+
 def bury(tx: Tx, delivery_id: int, error: str) -> None:
     """The whole delivery cannot be read: state dead, with its letter."""
     tx.run(update(delivery).where(delivery.c.id == delivery_id).values(state=DEAD, error=error, done_at=tx.now))
@@ -115,11 +120,11 @@ def add_letters(tx: Tx, letters: Sequence[tuple[int, int, str]]) -> None:
             tx.run(again.values(error=error, at=tx.now, cleared_at=None))
 
 
-def open_letters(tx: Tx, delivery_id: int) -> list[int]:
-    """Indexes of the events of a delivery that are still not applied; [WHOLE] when it could not be read at all."""
-    d = dead_letter.c
-    query = select(d.idx).where(d.delivery_id == delivery_id, d.cleared_at.is_(None)).order_by(d.idx)
-    return list(tx.run(query).scalars())
+def open_letters(tx: Tx, delivery_id: int) -> dict[int, str]:
+    """Index and error of what is still not applied of a delivery; WHOLE: it could not be read at all."""
+    c = dead_letter.c
+    query = select(c.idx, c.error).where(c.delivery_id == delivery_id, c.cleared_at.is_(None)).order_by(c.idx)
+    return {row.idx: row.error for row in tx.run(query)}
 
 
 def clear_letters(tx: Tx, delivery_id: int, indexes: Iterable[int]) -> None:

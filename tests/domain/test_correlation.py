@@ -17,6 +17,7 @@ from servicedesk.domain.correlation import (
     correlation_digest,
     partition,
     place,
+    seat,
 )
 from servicedesk.files import policies
 
@@ -103,10 +104,11 @@ def candidate(incident: int, began: float, settled: bool = False) -> Candidate:
         (5, [candidate(1, 0)], Place(1)),
         (10, [candidate(1, 0)], Place(1)),
         (10.1, [candidate(1, 0)], Place(None)),
-        (-1, [candidate(1, 0)], Place(None, shifts=True)),
+        (-1, [candidate(1, 0)], Place(1, shifts=True)),  # it begins earlier by that
         (-11, [candidate(1, 0)], Place(None)),
         (-1, [candidate(1, 0, settled=True)], Place(1)),  # people work on it: it takes the earlier sibling too
-        (-1, [candidate(1, 0, settled=True), candidate(2, 5)], Place(None, shifts=True)),
+        (-1, [candidate(1, 0, settled=True), candidate(2, 5)], Place(1)),
+        (-1, [candidate(1, 5, settled=True), candidate(2, 0)], Place(2, shifts=True)),
         (-1, [candidate(1, 0, settled=True), candidate(2, 0.5, settled=True)], Place(1)),  # the nearest
         (8, [candidate(1, 0), candidate(2, 5, settled=True)], Place(2)),  # the one that began last
         (30, [candidate(1, 0), candidate(2, 50)], Place(None)),
@@ -126,8 +128,16 @@ def test_partition_is_greedy_by_start_and_key() -> None:
 
 
 def test_assign_gives_every_group_one_incident_at_most() -> None:
-    groups = [[unit(0, b"a"), unit(1, b"b", 1)], [unit(20, b"c", 1)], [unit(40, b"d", 2)], [unit(60, b"e")]]
-    assert assign(groups) == [1, None, 2, None]
+    groups = [[unit(0, b"a", 4), unit(1, b"b", 1)], [unit(20, b"c", 1)], [unit(40, b"d", 2)], [unit(60, b"e")]]
+    assert assign(groups) == [1, None, 2, None]  # the oldest keeps its number
+
+
+def test_seats_of_several_at_once() -> None:
+    units = [unit(31, b"e"), unit(25, b"d"), unit(2, b"c"), unit(-1, b"b"), unit(-3, b"a")]
+    seating = seat(units, [candidate(7, 0), candidate(8, 60)], WINDOW)
+    assert {u.key: n for u, n in seating.seats.items()} == {b"a": 7, b"b": 7, b"c": 7, b"d": -1, b"e": -1}
+    assert seating.shifted == at(-3)
+    assert seat([unit(0, b"a"), unit(20, b"b")], [], WINDOW).seats == {unit(0, b"a"): -1, unit(20, b"b"): -2}
 
 
 def test_chain_ends_at_a_wide_gap_and_passes_over_what_people_work_on() -> None:

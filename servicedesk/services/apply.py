@@ -1,0 +1,19 @@
+"""The worker that applies stored deliveries."""
+
+from __future__ import annotations
+
+from servicedesk.desk import Desk
+from servicedesk.services.shared import slices
+
+
+def run_once(desk: Desk) -> int:
+    """Apply one slice; answers how many entries it held, 0 when nothing waits. Raises Busy."""
+    return slices.step(desk)
+
+
+def run_all(desk: Desk) -> int:
+    """Apply until nothing waits; answers how many entries that were. Raises Busy."""
+    total = 0
+    while count := slices.step(desk):
+        total += count
+    return total

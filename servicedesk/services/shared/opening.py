@@ -1,0 +1,158 @@
+"""New incidents born from alerts: priority, team, first timeline line, playbooks and notices, in sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from servicedesk.desk import Desk
+from servicedesk.domain import priority as priorities
+from servicedesk.domain.alert_state import RECOVERED, SUSPECT
+from servicedesk.domain.correlation import Decision
+from servicedesk.domain.incident import NEW
+from servicedesk.domain.notification import unassigned_due
+from servicedesk.services.shared import lookup, notify, timeline
+from servicedesk.services.shared import playbooks as books
+from servicedesk.services.shared.notify import Notice
+from servicedesk.services.shared.timeline import Line
+from servicedesk.store import correlations
+from servicedesk.store.alerts import AlertRow
+from servicedesk.store.correlations import Service, Texts
+from servicedesk.store.db import Tx
+
+TITLE_LENGTH = 300
+DESCRIPTION_LENGTH = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An alert that an incident begins with. start: of its first episode there; seen_at: when that was received."""
+
+    row: AlertRow
+    start: datetime
+    episodes: int
+    seen_at: datetime
+    suspect_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Opening:
+    """An incident to be made. members: the first of them names it, with the decision about it."""
+
+    members: list[Member]
+    decision: Decision
+    recurrence_of: int | None = None
+
+
+def open_all(tx: Tx, desk: Desk, openings: Sequence[Opening]) -> list[int]:
+    """Make these incidents; answers their ids in the same order. Members and episodes are written by the caller."""
+    if not openings:
+        return []
+    texts = correlations.texts(tx, [m.row.id for o in openings for m in o.members])
+    named = {name for o in openings if (name := _service_name(o, texts))}
+    services = correlations.services(tx, named) if named else {}
+    team = lookup.default_team(tx)
+    rows = [_row(tx, desk, o, texts, services, team) for o in openings]
+    ids = correlations.open_tickets(tx, rows)
+    timeline.append_many(tx, desk, [_created(i, row) for i, row in zip(ids, rows, strict=True)])
+    _remember(tx, desk, openings, rows, ids)
+    return ids
+
+
+def announce(tx: Tx, desk: Desk, opened: Sequence[tuple[int, Opening]], joined: Sequence[tuple[int, int]] = ()) -> None:
+    """Playbooks for the new incidents and for the alerts that (incident, alert) joined; notices of the new ones.
+
+    Nobody is told of an alert in doubt: it may be a stale copy.
+    """
+    carried = [(i, m.row.id) for i, o in opened for m in o.members] + list(joined)
+    if not carried:
+        return
+    texts = correlations.texts(tx, [alert_id for _, alert_id in carried])
+    category = desk.policy.alerts.category
+    books.attach_many(
+        tx, desk, [books.Ticket(i, texts[a].labels, "incident", category, _service_of(texts[a])) for i, a in carried]
+    )
+    told = [i for i, o in opened if any(m.row.status != SUSPECT for m in o.members)]
+    notify.enqueue(tx, desk, [Notice("opened", i, "opened") for i in told])
+
+
+def _service_of(texts: Texts) -> str:
+    return priorities.service_of(texts.labels) or ""
+
+
+def _service_name(opening: Opening, texts: Mapping[int, Texts]) -> str:
+    return _service_of(texts[opening.members[0].row.id])
+
+
+def _row(
+    tx: Tx, desk: Desk, o: Opening, texts: Mapping[int, Texts], services: Mapping[str, Service], team: int | None
+) -> dict[str, Any]:
+    first, name = o.members[0], _service_name(o, texts)
+    said, service = texts[first.row.id], services.get(name)
+    recovered = all(m.row.status == RECOVERED for m in o.members)
+    last_seen = max(m.seen_at for m in o.members)
+    assessed = assess(desk, o.members, service)
+    return assessed | {
+        "type": "incident",
+        "status": NEW,
+        "title": _title(first.row.name, said),
+        "description": said.annotations.get("description", "")[:DESCRIPTION_LENGTH],
+        "category": desk.policy.alerts.category,
+        "service_id": service.id if service else None,
+        "service_label": name or lookup.UNKNOWN,
+        "team_id": service.team_id if service else team,
+        "channel": "monitor",
+        "source": first.row.source,
+        "labels": said.labels,
+        "correlation": first.row.correlation,
+        "creation": {"rule": o.decision.rule, "answer": "ticket", "reason": o.decision.reason},
+        "occurrences": sum(m.episodes for m in o.members),
+        "first_seen": min(m.seen_at for m in o.members),
+        "last_seen": last_seen,
+        "started_at": min(m.start for m in o.members),
+        "created_at": tx.now,
+        "updated_at": tx.now,
+        "auto_recovered": recovered,
+        "recovered_at": last_seen if recovered else None,
+        "suspect_at": max((m.suspect_at for m in o.members if m.suspect_at), default=None),
+        "unassigned_due_at": unassigned_due(desk.policy, assessed["priority"], tx.now),
+        "recurrence_of": o.recurrence_of,
+    }
+
+
+def _title(name: str, said: Texts) -> str:
+    summary = said.summary.strip().split("\n")[0]
+    if not summary:
+        return (name or "Alert without a name")[:TITLE_LENGTH]
+    return (summary if not name or name in summary else f"{name}: {summary}")[:TITLE_LENGTH]
+
+
+def assess(desk: Desk, members: Sequence[Member], service: Service | None) -> dict[str, Any]:
+    """Impact from the service, urgency from the most severe alert, priority from both."""
+    policy = desk.policy.priority
+    impact = service.impact if service else policy.impact.unknown_service
+    urgency = min(priorities.severity_of(m.row.severity, policy).urgency for m in members)
+    value = priorities.priority_of(impact, urgency, policy)
+    return {"impact": impact, "urgency": urgency, "priority": value, "top_priority": value}
+
+
+def _created(incident_id: int, row: Mapping[str, Any]) -> Line:
+    names = ("type", "title", "description", "category", "impact", "urgency", "priority", "channel", "source")
+    said = {name: row[name] for name in (*names, "service_label", "labels", "creation")}
+    said |= {"began": row["started_at"].isoformat(), "alerts": row["occurrences"]}
+    if row["recurrence_of"]:
+        said["recurrence_of"] = row["recurrence_of"]
+    return Line(incident_id, "created", said, rule="M1")
+
+
+def _remember(
+    tx: Tx, desk: Desk, openings: Sequence[Opening], rows: Sequence[Mapping[str, Any]], ids: Sequence[int]
+) -> None:
+    """The newest incident of each digest is the one that siblings join."""
+    newest: dict[bytes, tuple[bytes, int, Any, Any]] = {}
+    for row, incident_id in sorted(zip(rows, ids, strict=True), key=lambda pair: pair[0]["started_at"]):
+        began = row["started_at"]
+        newest[row["correlation"]] = (row["correlation"], incident_id, began, began + desk.policy.alerts.join_window)
+    correlations.remember(tx, [newest[digest] for digest in sorted(newest)])

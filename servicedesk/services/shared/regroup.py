@@ -1,0 +1,93 @@
+"""Untouched incidents follow the canonical partition of their alerts, when one turns out to have begun earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from servicedesk.desk import Desk
+from servicedesk.domain.correlation import Candidate, Decision, Unit, assign, chain, partition
+from servicedesk.domain.incident import SYSTEM, Action, number
+from servicedesk.services.shared import facts as loader
+from servicedesk.services.shared import opening, timeline, transition
+from servicedesk.services.shared.opening import Member, Opening
+from servicedesk.services.shared.timeline import Line
+from servicedesk.store import alerts, correlations
+from servicedesk.store.db import Tx
+
+SPLIT = Decision("open", "partition", "A sibling that began earlier has a window of its own; this began after it.")
+
+
+def regroup(tx: Tx, desk: Desk, shifted: Mapping[bytes, datetime]) -> None:
+    """For each correlation digest, from the start given on: move alerts to where they would be had they come in order.
+
+    Members, episodes and alerts are written already. An incident that loses its last alert is cancelled as merged.
+    """
+    for digest in sorted(shifted):
+        _regroup(tx, desk, digest, shifted[digest])
+
+
+def _regroup(tx: Tx, desk: Desk, digest: bytes, start: datetime) -> None:
+    window = desk.policy.alerts.join_window
+    heads = [Candidate(i, began, settled=False) for i, began in correlations.heads(tx, digest, start - window)]
+    ids = [c.incident_id for c in chain(start, heads, window)]
+    if not ids:
+        return
+    correlations.lock_tickets(tx, ids)
+    found = correlations.members(tx, ids)
+    keys = {key: alert_id for _, alert_id, key, _ in found}
+    groups = partition([Unit(began, key, incident_id) for incident_id, _, key, began in found], window)
+    keepers = assign(groups)
+    moves: dict[tuple[int, int], list[int]] = {}  # (from, to) → alerts
+    for group, keeper in zip(groups, keepers, strict=True):
+        target = _open(tx, desk, group, keys) if keeper is None else keeper
+        for unit in group:
+            if unit.incident_id is not None and unit.incident_id != target:
+                moves.setdefault((unit.incident_id, target), []).append(keys[unit.key])
+    _move(tx, desk, moves)
+    _recount(tx, {i for pair in moves for i in pair} | set(ids))
+    _cancel(tx, desk, [i for i in ids if i not in keepers], moves)
+
+
+def _open(tx: Tx, desk: Desk, group: list[Unit], keys: Mapping[bytes, int]) -> int:
+    """A group that no incident is left for."""
+    rows = alerts.lock_by_id(tx, [keys[u.key] for u in group])
+    members = [Member(rows[keys[u.key]], u.start, 1, rows[keys[u.key]].last_seen) for u in group]
+    new = Opening(members, SPLIT)
+    (incident_id,) = opening.open_all(tx, desk, [new])
+    opening.announce(tx, desk, [(incident_id, new)])
+    return incident_id
+
+
+def _move(tx: Tx, desk: Desk, moves: Mapping[tuple[int, int], Collection[int]]) -> None:
+    lines = []
+    for (source, target), alert_ids in moves.items():
+        correlations.move(tx, source, target, alert_ids)
+        told = {"alerts": len(alert_ids), "from": number(source), "to": number(target)}
+        lines += [Line(source, "alerts_moved", told), Line(target, "alerts_moved", told)]
+    timeline.append_many(tx, desk, lines)
+
+
+def _recount(tx: Tx, incident_ids: Collection[int]) -> None:
+    """What the members add up to, now that they have changed places."""
+    tickets, sums = correlations.lock_tickets(tx, incident_ids), correlations.sums(tx, incident_ids)
+    noisy = alerts.unquiet(tx, incident_ids)
+    for incident_id, total in sums.items():
+        t = tickets[incident_id]
+        t.occurrences, t.started_at = total.occurrences, total.started_at
+        t.first_seen, t.last_seen, t.updated_at = total.first_seen, total.last_seen, tx.now
+        t.auto_recovered = incident_id not in noisy and total.ended_at is not None
+        t.recovered_at = total.last_seen if t.auto_recovered else None
+    correlations.write_tickets(tx, [tickets[i] for i in sums])
+
+
+def _cancel(tx: Tx, desk: Desk, emptied: Collection[int], moves: Mapping[tuple[int, int], Collection[int]]) -> None:
+    targets = dict(reversed(list(moves)))
+    for incident_id in emptied:
+        if incident_id not in targets:
+            continue
+        target = targets[incident_id]
+        reason = f"Its alerts began within the window of {number(target)}: they are carried there."
+        action = Action("cancel", reason=reason, code="merged", target=target)
+        values = {"cancel_reason": "merged", "merged_into": target, "unassigned_due_at": None}
+        transition.perform(tx, desk, loader.load(tx, desk, incident_id), SYSTEM, action, values, {"target": target})

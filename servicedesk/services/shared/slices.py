@@ -1,0 +1,225 @@
+"""Stored deliveries become observations, in slices: what a slice does and how far its deliveries are commit together.
+
+A slice that fails is halved, each half a transaction of its own, down to the one bad event, which becomes a dead
+letter. Entries of a body are counted from 0, events and faulty entries alike: `applied_upto` is the next one's index.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from weakref import WeakKeyDictionary
+
+import structlog
+
+from alert_receivers.event import AlertEvent, MalformedPayload, Parsed, visible
+from alert_receivers.registry import RECEIVERS
+from servicedesk import metrics
+from servicedesk.desk import Desk
+from servicedesk.errors import Busy
+from servicedesk.services.shared import attach, observe
+from servicedesk.services.shared.observe import Seen
+from servicedesk.store import deliveries
+from servicedesk.store.db import Priority, Tx
+from servicedesk.store.deliveries import Claimed, Progress
+
+SLICE = 500  # entries
+AHEAD = 100  # deliveries that one slice may take from
+AHEAD_BYTES = 1 << 20  # of bodies; one that is larger is taken alone
+ERROR_LENGTH = 1_000
+
+log = structlog.get_logger("servicedesk.intake")
+_bodies: WeakKeyDictionary[Desk, dict[int, Body]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A delivery's body, parsed. error: why it cannot be read as a whole; entries by index."""
+
+    error: str
+    events: Mapping[int, AlertEvent]
+    errors: Mapping[int, str]
+    total: int
+    truncated: int
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A slice that is tried. places: the (delivery, index) of its entries."""
+
+    budget: int
+    places: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Slice:
+    seen: list[Seen] = field(default_factory=list)
+    letters: list[tuple[int, int, str]] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
+    unreadable: list[tuple[int, str]] = field(default_factory=list)
+    done: list[datetime] = field(default_factory=list)  # when the deliveries came that are done with this slice
+
+
+def parse(receiver: str, body: bytes) -> Body:
+    """Read a compressed body with its receiver; whatever happens there stays with this delivery."""
+    found = RECEIVERS.get(receiver)
+    if found is None:
+        return Body(f"There is no receiver {receiver!r}.", {}, {}, 0, 0)
+    try:
+        parsed: Parsed = found.parse(zlib.decompress(body))
+    except MalformedPayload as error:
+        return Body(_text(error), {}, {}, 0, 0)
+    except Exception as error:  # a fault of a receiver must not stop other senders' deliveries
+        log.exception("a receiver failed on a body", receiver=receiver)
+        return Body(f"The receiver failed: {type(error).__name__}: {_text(error)}", {}, {}, 0, 0)
+    if parsed.mismatched:
+        log.info("fingerprints are not those of their labels", receiver=receiver, count=parsed.mismatched)
+    return Body("", dict(parsed.events), dict(parsed.errors), parsed.total, parsed.truncated)
+
+
+def _text(error: Exception) -> str:
+    return visible(" ".join(str(error).split()))[:ERROR_LENGTH]
+
+
+def step(desk: Desk, budget: int = SLICE, only: int | None = None) -> int:
+    """Apply the next slice of what waits; answers how much that was, 0: nothing waits.
+
+    Raises Busy when the database is away: nothing is lost, everything waits.
+    """
+    attempt = _Attempt(budget)
+    ready = {} if desk.db.postgresql else _read_ahead(desk, only)
+    try:
+        return desk.write(lambda tx: _apply(tx, desk, attempt, ready, only), Priority.SLICE)
+    except Busy:
+        raise
+    except Exception as error:
+        if not attempt.places:
+            raise
+        if len(attempt.places) == 1:
+            return _dead(desk, attempt.places[0], error)
+    half = len(attempt.places) // 2
+    return step(desk, half, only) + step(desk, len(attempt.places) - half, only)
+
+
+def _read_ahead(desk: Desk, only: int | None) -> dict[int, Body]:
+    """SQLite has one writer: parse before taking it."""
+    with desk.read() as tx:
+        return _parsed(tx, desk, _near(deliveries.claim(tx, AHEAD, only)))
+
+
+def _near(claimed: Sequence[Claimed]) -> list[Claimed]:
+    size = 0
+    near: list[Claimed] = []
+    for one in claimed:
+        size += one.size
+        if near and size > AHEAD_BYTES:
+            break
+        near.append(one)
+    return near
+
+
+def _parsed(tx: Tx, desk: Desk, near: Sequence[Claimed]) -> dict[int, Body]:
+    """Their bodies; a large one is kept while its slices are applied, and forgotten afterwards."""
+    known = _bodies.get(desk, {})
+    ready = {one.id: known[one.id] for one in near if one.id in known}
+    absent = [one for one in near if one.id not in ready]
+    if absent:
+        bodies = deliveries.bodies(tx, [one.id for one in absent])
+        ready |= {one.id: parse(one.receiver, bodies[one.id]) for one in absent}
+    _bodies[desk] = ready
+    return ready
+
+
+def _apply(tx: Tx, desk: Desk, attempt: _Attempt, ready: Mapping[int, Body], only: int | None) -> int:
+    attempt.places.clear()  # a retried transaction begins anew
+    near = _near(deliveries.claim(tx, AHEAD, only))
+    if tx.postgresql:
+        ready = _parsed(tx, desk, near)
+    cut = _Slice()
+    for one in near:
+        if one.id not in ready or len(attempt.places) >= attempt.budget:
+            break
+        _take(one, ready[one.id], attempt, cut)
+    carry_out(tx, desk, cut.seen)
+    for delivery_id, error in cut.unreadable:
+        deliveries.bury(tx, delivery_id, error)
+    deliveries.add_letters(tx, cut.letters)
+    desk.fault("apply.before_done")
+    deliveries.advance(tx, cut.progress)
+    tx.after_commit.append(lambda: _count(cut, tx.now))
+    return len(attempt.places) + len(cut.unreadable) + len(cut.done)
+
+
+def _take(one: Claimed, body: Body, attempt: _Attempt, cut: _Slice) -> None:
+    """The next entries of a delivery, as many as the slice has room for."""
+    if body.error:
+        cut.unreadable.append((one.id, body.error))
+        return
+    upto = min(body.total, one.applied_upto + attempt.budget - len(attempt.places))
+    for index in range(one.applied_upto, upto):
+        attempt.places.append((one.id, index))
+        if index in body.errors:
+            cut.letters.append((one.id, index, body.errors[index]))
+        else:
+            cut.seen.append(Seen(one.id, one.received_at, one.source, body.events[index]))
+    done = upto >= body.total
+    cut.progress.append(Progress(one.id, upto, body.total, body.truncated, done))
+    if done:
+        cut.done.append(one.received_at)
+
+
+def carry_out(tx: Tx, desk: Desk, seen: Sequence[Seen]) -> None:
+    """Observations, then what they mean for incidents."""
+    if not seen:
+        return
+    recorded = observe.record(tx, desk, seen)
+    desk.fault("apply.mid_slice")
+    attach.follow(tx, desk, recorded.judged)
+    tx.after_commit.append(lambda: _count_events(recorded.outcomes))
+
+
+def _dead(desk: Desk, place: tuple[int, int], error: Exception) -> int:
+    log.warning("an event cannot be applied", delivery=place[0], index=place[1], exc_info=error)
+    text = f"{type(error).__name__}: {_text(error)}"
+    return desk.write(lambda tx: _bury(tx, place, text), Priority.SLICE)
+
+
+def alone(desk: Desk, place: tuple[int, int], change: Callable[[Tx], bool]) -> bool:
+    """Try one dead event again in a transaction of its own; what it fails with is told in its letter. Raises Busy."""
+    try:
+        return desk.write(change, Priority.SLICE)
+    except Busy:
+        raise
+    except Exception as error:
+        text = f"{type(error).__name__}: {_text(error)}"
+        log.warning("an event still cannot be applied", delivery=place[0], index=place[1], exc_info=error)
+    desk.write(lambda tx: deliveries.add_letters(tx, [(*place, text)]), Priority.SLICE)
+    return False
+
+
+def _bury(tx: Tx, place: tuple[int, int], error: str) -> int:
+    """One event that cannot be applied: kept as a dead letter, and the delivery goes on after it."""
+    delivery_id, index = place
+    kept = deliveries.lock(tx, delivery_id)
+    if kept is None or kept.state != deliveries.STORED or kept.applied_upto != index:
+        return 1  # another worker was faster
+    deliveries.add_letters(tx, [(delivery_id, index, error)])
+    deliveries.skip(tx, delivery_id, index + 1)
+    source = kept.source
+    tx.after_commit.append(lambda: metrics.event(source, "dead"))
+    return 1
+
+
+def _count(cut: _Slice, now: datetime) -> None:
+    for received_at in cut.done:
+        metrics.ingest_lag(max((now - received_at).total_seconds(), 0.0))
+    for progress in cut.progress:
+        if progress.done and progress.truncated:
+            log.warning("the sender cut alerts off", delivery=progress.id, count=progress.truncated)
+
+
+def _count_events(outcomes: Mapping[tuple[str, str], int]) -> None:
+    for (source, outcome), count in outcomes.items():
+        metrics.event(source, outcome, count)

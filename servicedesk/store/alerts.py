@@ -1,0 +1,245 @@
+"""Alerts, their events and episodes: read and written in sets, never one by one.
+
+Whoever changes an alert, its events or its episodes locks the alert first (`lock`, `lock_by_id`), in the order of
+digests; incidents are locked after alerts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, delete, exists, select
+
+from servicedesk.domain.alert_state import Stored
+from servicedesk.store import bulk
+from servicedesk.store.db import Tx
+from servicedesk.store.tables import alert, episode, event, incident, member
+
+
+@dataclass(slots=True)
+class AlertRow:
+    """What is known of an alert, locked. Fields as in the table; `changed` by services before they are written."""
+
+    id: int
+    digest: bytes
+    source: str
+    key: bytes
+    name: str
+    severity: str
+    clears: bool
+    status: str
+    starts_at: datetime
+    ends_at: datetime | None
+    last_seen: datetime
+    last_seq: int
+    count: int
+    suspect_due_at: datetime | None
+    confirmed_seq: int | None
+    incident_id: int | None
+    correlation: bytes
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event with its observations folded."""
+
+    id: int
+    digest: bytes
+    alert_id: int
+    status: str
+    starts_at: datetime
+    ends_at: datetime | None
+    first_at: datetime
+    last_at: datetime
+    first_seq: int
+    last_seq: int
+    count: int
+
+
+_ALERT = tuple(alert.c[name] for name in AlertRow.__slots__)
+_EVENT = tuple(event.c[name] for name in EventRow.__slots__)
+_EPISODE = (
+    episode.c.alert_id,
+    episode.c.id,
+    episode.c.starts_at,
+    episode.c.ends_at,
+    episode.c.fired,
+    episode.c.suspect,
+    episode.c.incident_id,
+)
+
+
+def lock(tx: Tx, digests: Collection[bytes]) -> dict[bytes, AlertRow]:
+    """The alerts that exist of these digests, locked in their order."""
+    query = select(*_ALERT).where(alert.c.digest.in_(sorted(digests)))
+    return {row.digest: row for row in _locked(tx, query)}
+
+
+def lock_by_id(tx: Tx, ids: Collection[int]) -> dict[int, AlertRow]:
+    return {row.id: row for row in _locked(tx, select(*_ALERT).where(alert.c.id.in_(sorted(ids))))}
+
+
+def _locked(tx: Tx, query: Select[Any]) -> list[AlertRow]:
+    rows = tx.run(query.order_by(alert.c.digest).with_for_update())
+    return [AlertRow(*row) for row in rows]
+
+
+NEW_COLUMNS = (
+    "digest",
+    "source",
+    "key",
+    "fingerprint",
+    "name",
+    "labels",
+    "annotations",
+    "summary",
+    "generator_url",
+    "severity",
+    "clears",
+    "status",
+    "starts_at",
+    "ends_at",
+    "first_seen",
+    "last_seen",
+    "last_seq",
+    "count",
+    "correlation",
+)
+
+
+def add(tx: Tx, rows: Sequence[bulk.Row]) -> None:
+    """New alerts (NEW_COLUMNS); one that another worker added meanwhile is left as it is: lock them afterwards."""
+    bulk.insert_rows(tx, alert, NEW_COLUMNS, sorted(rows, key=lambda row: bytes(row[0])), or_ignore=True)
+
+
+SEEN_COLUMNS = ("id", "last_seen", "last_seq", "count")
+SAID_COLUMNS = ("id", "annotations", "summary", "generator_url")
+STATE_COLUMNS = (
+    "id",
+    "status",
+    "starts_at",
+    "ends_at",
+    "clears",
+    "suspect_due_at",
+    "confirmed_seq",
+    "incident_id",
+    "correlation",
+    "decision",
+)
+
+
+def write_seen(tx: Tx, rows: Iterable[AlertRow]) -> None:
+    """Their newest observation and count."""
+    bulk.update_rows(tx, alert, SEEN_COLUMNS, _values(rows, SEEN_COLUMNS))
+
+
+def write_said(tx: Tx, rows: Sequence[bulk.Row]) -> None:
+    """What the newest message says (SAID_COLUMNS): annotations change while an alert fires."""
+    bulk.update_rows(tx, alert, SAID_COLUMNS, rows)
+
+
+def write_state(tx: Tx, rows: Iterable[AlertRow]) -> None:
+    """Their state and the incident that they belong to."""
+    bulk.update_rows(tx, alert, STATE_COLUMNS, _values(rows, STATE_COLUMNS))
+
+
+def _values(rows: Iterable[AlertRow], columns: tuple[str, ...]) -> list[bulk.Row]:
+    return [[getattr(row, name) for name in columns] for row in rows]
+
+
+def events_by_digest(tx: Tx, digests: Collection[bytes]) -> dict[bytes, EventRow]:
+    rows = tx.run(select(*_EVENT).where(event.c.digest.in_(sorted(digests))))
+    return {row.digest: EventRow(*row) for row in rows}
+
+
+_NEW_EVENT = tuple(name for name in EventRow.__slots__ if name != "id")
+_SEEN_EVENT = ("id", "first_at", "last_at", "first_seq", "last_seq", "count")
+
+
+def write_events(tx: Tx, rows: Iterable[EventRow]) -> None:
+    """Events with id 0 are new; of the others the observations are written."""
+    new: list[bulk.Row] = []
+    seen: list[bulk.Row] = []
+    for row in rows:
+        names = _SEEN_EVENT if row.id else _NEW_EVENT
+        (seen if row.id else new).append([getattr(row, name) for name in names])
+    bulk.insert_rows(tx, event, _NEW_EVENT, new)
+    bulk.update_rows(tx, event, _SEEN_EVENT, seen)
+
+
+def all_events(tx: Tx, alert_ids: Collection[int]) -> dict[int, list[EventRow]]:
+    return _by_alert(tx, select(*_EVENT).where(event.c.alert_id.in_(sorted(alert_ids))))
+
+
+def firings_of_newest(tx: Tx, alert_ids: Collection[int]) -> dict[int, list[EventRow]]:
+    """The firing events that belong to the newest episode of alerts whose newest episode is open."""
+    query = select(*_EVENT).join(alert, and_(alert.c.id == event.c.alert_id, event.c.starts_at >= alert.c.starts_at))
+    return _by_alert(tx, query.where(alert.c.id.in_(sorted(alert_ids)), event.c.ends_at.is_(None)))
+
+
+def _by_alert(tx: Tx, query: Select[Any]) -> dict[int, list[EventRow]]:
+    found: dict[int, list[EventRow]] = {}
+    for row in tx.run(query):
+        found.setdefault(row.alert_id, []).append(EventRow(*row))
+    return found
+
+
+def all_episodes(tx: Tx, alert_ids: Collection[int]) -> dict[int, list[Stored]]:
+    return _episodes(tx, select(*_EPISODE).where(episode.c.alert_id.in_(sorted(alert_ids))))
+
+
+def newest_episodes(tx: Tx, alert_ids: Collection[int]) -> dict[int, list[Stored]]:
+    """The episode that the alert's own times name, one an alert."""
+    query = select(*_EPISODE).join(
+        alert, and_(alert.c.id == episode.c.alert_id, alert.c.starts_at == episode.c.starts_at)
+    )
+    return _episodes(tx, query.where(alert.c.id.in_(sorted(alert_ids))))
+
+
+def _episodes(tx: Tx, query: Select[Any]) -> dict[int, list[Stored]]:
+    found: dict[int, list[Stored]] = {}
+    for row in tx.run(query):
+        found.setdefault(row[0], []).append(Stored(*row[1:]))
+    return found
+
+
+_NEW_EPISODE = ("alert_id", "starts_at", "ends_at", "fired", "suspect", "incident_id")
+_EPISODE_STATE = ("id", "starts_at", "ends_at", "fired", "suspect", "incident_id")
+
+
+def write_episodes(tx: Tx, new: Sequence[bulk.Row], changed: Sequence[bulk.Row], gone: Collection[int] = ()) -> None:
+    """new: (alert, starts_at, ends_at, fired, suspect, incident); changed: the episode's id in place of the alert's."""
+    bulk.insert_rows(tx, episode, _NEW_EPISODE, new)
+    bulk.update_rows(tx, episode, _EPISODE_STATE, changed)
+    if gone:
+        tx.run(delete(episode).where(episode.c.id.in_(sorted(gone))))
+
+
+def declared_ends(tx: Tx, alert_ids: Collection[int]) -> dict[int, list[datetime]]:
+    """When people declared alerts over that cannot say so themselves."""
+    m = member.c
+    found: dict[int, list[datetime]] = {}
+    query = select(m.alert_id, m.declared_ended_at).where(m.alert_id.in_(sorted(alert_ids)))
+    for row in tx.run(query.where(m.declared_ended_at.is_not(None))):
+        found.setdefault(row.alert_id, []).append(row.declared_ended_at)
+    return found
+
+
+def due_suspects(tx: Tx, now: datetime, limit: int) -> list[int]:
+    """Alerts whose doubt has lasted long enough, the longest first."""
+    due = alert.c.suspect_due_at
+    return list(tx.run(select(alert.c.id).where(due <= now).order_by(due).limit(limit)).scalars())
+
+
+def unquiet(tx: Tx, incident_ids: Collection[int]) -> set[int]:
+    """Those of the incidents that have an alert which fires or is in doubt, and can say when it is over."""
+    if not incident_ids:
+        return set()
+    noisy = exists().where(
+        alert.c.incident_id == incident.c.id, alert.c.status.in_(("firing", "suspect")), alert.c.clears
+    )
+    return set(tx.run(select(incident.c.id).where(incident.c.id.in_(sorted(incident_ids)), noisy)).scalars())
