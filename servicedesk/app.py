@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from importlib.util import find_spec
 
 from flask import Flask
 
@@ -12,6 +10,7 @@ from servicedesk.desk import Desk
 from servicedesk.web import context, errors, observe, proxy, route, security
 from servicedesk.web.api import registry as api
 from servicedesk.web.api.probes import CHECKS, Check
+from servicedesk.web.ui import registry as pages
 
 FORM_LIMIT = 4 * 1024 * 1024  # bytes of a form or API body; receivers have their own
 
@@ -32,7 +31,6 @@ def create_app(desk: Desk, checks: Mapping[str, Check] | None = None) -> Flask:
     security.register(app)
     for blueprint in api.blueprints():
         app.register_blueprint(blueprint)
-    if find_spec("servicedesk.web.ui") and find_spec("servicedesk.web.ui.registry"):
-        import_module("servicedesk.web.ui.registry").register(app)
+    pages.register(app)
     app.wsgi_app = proxy.behind(app.wsgi_app, desk.config.http.trusted_proxies)  # type: ignore[method-assign,assignment]
     return app

@@ -66,7 +66,7 @@ def register(app: Flask) -> None:
 
 def problem_of(error: errors.DeskError) -> Problem:
     """How an error of the desk is told; a fault of configuration or files is a 500 like any other."""
-    kind = next((KINDS[t] for t in type(error).__mro__ if t in KINDS), FAULT)
+    kind = _kind(error)
     detail = str(error) or (type(error).__doc__ or "").split("\n")[0]
     extra: dict[str, Any] = {}
     headers: dict[str, str] = {}
@@ -79,6 +79,13 @@ def problem_of(error: errors.DeskError) -> Problem:
     if isinstance(error, errors.Busy):
         headers["Retry-After"] = RETRY_AFTER
     return Problem(kind, detail, extra, headers)
+
+
+def _kind(error: errors.DeskError) -> Kind:
+    """By the error's class; a refusal for a row version that has passed (G11) is a failed precondition."""
+    if isinstance(error, errors.Refused) and any(r.guard == "G11" for r in error.refusals):
+        return KINDS[errors.Stale]
+    return next((KINDS[t] for t in type(error).__mro__ if t in KINDS), FAULT)
 
 
 def _refusal(r: errors.Refusal) -> dict[str, str]:

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from . import (
     alerts,
+    deliveries,
     documents,
     followups,
     gates,
@@ -24,6 +25,7 @@ def blueprints() -> tuple[Blueprint, ...]:
     """Every blueprint of the API, receivers and probes."""
     return (
         receivers.bp,
+        deliveries.bp,
         alerts.bp,
         alerts.links,
         incidents.bp,
