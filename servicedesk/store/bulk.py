@@ -76,7 +76,7 @@ def _update(postgresql: bool, table: Table, columns: tuple[str, ...]) -> str:
         return f"UPDATE {table.name} SET {sets} WHERE {key} = ?1"  # noqa: S608
     typed = [(name, _kind(table.c[name])) for name in columns]
     sets = ", ".join(f"{name} = {_unpacked(name, kind)}" for name, kind in typed[1:])
-    return f"UPDATE {table.name} AS t SET {sets} FROM {_recordset(typed)} WHERE t.{key} = r.{key}"  # noqa: S608
+    return f"UPDATE {table.name} AS t SET {sets} FROM {_recordset(typed)} WHERE t.{key} = {_unpacked(*typed[0])}"  # noqa: S608
 
 
 def _recordset(typed: Iterable[tuple[str, str]]) -> str:
