@@ -89,17 +89,20 @@ def _keys_of(path: str, message: str, data: Any, kind: Any, dec_hook: DecHook | 
         if not hidden:
             keys = (*keys, int(index) if index else name)
             continue
-        entries = _at(data, keys)
-        for key, value in entries.items():
-            try:
-                msgspec.convert(_replaced(data, keys, {key: value}), kind, str_keys=True, dec_hook=dec_hook)
-            except msgspec.ValidationError as e:
-                if str(e) == message:
-                    data, keys = _replaced(data, keys, {key: value}), (*keys, key)
-                    break
-        else:
-            return keys
+        alone = {key: _replaced(data, keys, {key: value}) for key, value in _at(data, keys).items()}
+        guilty = [key for key, whole in alone.items() if _complaint(whole, kind, dec_hook) == message]
+        if not guilty:
+            break
+        data, keys = alone[guilty[0]], (*keys, guilty[0])
     return keys
+
+
+def _complaint(data: Any, kind: Any, dec_hook: DecHook | None) -> str:
+    try:
+        msgspec.convert(data, kind, str_keys=True, dec_hook=dec_hook)
+    except msgspec.ValidationError as e:
+        return str(e)
+    return ""
 
 
 def _at(data: Any, keys: Keys) -> Any:

@@ -124,6 +124,13 @@ def test_lists_are_replaced(tmp_path: Path) -> None:
     assert own.alerts.ignored_alertnames == ("DeadMan",)
 
 
+def test_holidays_are_dates(tmp_path: Path) -> None:
+    assert load(tmp_path, own="schema: 1\ncalendar: {holidays: [2026-12-25, 2027-01-01]}").calendar.holidays == (
+        "2026-12-25",
+        "2027-01-01",
+    )
+
+
 def test_later_files_win_and_others_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("solo_mode: maybe")
     assert load(tmp_path, a="schema: 1\nsolo_mode: true", b="schema: 1\nsolo_mode: false", c="").solo_mode is False

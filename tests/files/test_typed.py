@@ -1,7 +1,11 @@
 """What does not fit the types is named by file, line and key, in words that a person knows."""
 
+from typing import Any
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from servicedesk.errors import FileError
 from servicedesk.files import yaml
@@ -53,3 +57,18 @@ def test_what_does_not_fit_is_named(text: str, line: int, key: str, message: str
 def test_what_fits_is_typed() -> None:
     found = convert(yaml.parse("inner: {name: a}\nnumbers: {7: true}\neither: {name: b}", "f"), Outer)
     assert found == Outer(Inner("a"), numbers={7: True}, either=Inner("b"))
+
+
+names = st.sampled_from(["inner", "items", "named", "numbers", "either", "name", "port", "1", "x`y - at `$.z`", "é"])
+leaves = st.none() | st.booleans() | st.integers(-1, 2) | st.sampled_from(["a", "1", ""])
+trees = st.recursive(leaves, lambda t: st.lists(t, max_size=3) | st.dictionaries(names, t, max_size=4), max_leaves=10)
+
+
+@given(trees | st.dictionaries(names, trees).map(lambda d: {"inner": {"name": "a"}} | d))
+def test_whatever_stands_in_a_file_is_typed_or_refused_at_its_place(tree: Any) -> None:
+    document = yaml.parse(msgspec.json.encode(tree).decode(), "f.yaml")
+    try:
+        place = ("f.yaml", 1 if convert(document, Outer) else 0)
+    except FileError as error:
+        place = (error.file, error.line or 0)
+    assert place == ("f.yaml", 1)
