@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from servicedesk.desk import Desk
+from servicedesk.errors import Busy
 from servicedesk.store.db import Database, Priority, Tx
 
 
-class Undone(Exception):
+class Undone(Busy):
     """The change went through; it is rolled back now."""
 
 

@@ -58,7 +58,7 @@ class Server:
         """What the program wrote so far, over all of its starts."""
         return self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
 
-    def start(self, deadline: float = 30.0, **env: str) -> "Server":
+    def start(self, deadline: float = 60.0, **env: str) -> "Server":
         """Starts the program and waits until /readyz says yes; `env` holds for this start only."""
         self.spawn(**env)
         wait_until(self._is_ready, deadline, "the server to be ready", every=0.05)

@@ -11,7 +11,7 @@ class TookTooLong(AssertionError):
     """The condition did not become true before the deadline."""
 
 
-def wait_until(condition: Callable[[], T], deadline: float = 15.0, what: str = "", every: float = 0.02) -> T:
+def wait_until(condition: Callable[[], T], deadline: float = 30.0, what: str = "", every: float = 0.02) -> T:
     """Calls `condition` until it answers something true and returns that; after `deadline` seconds fails.
 
     `what` names the thing waited for in the failure; the last answer stands there too.
