@@ -52,11 +52,11 @@ class Actor:
     token_id: str = ""
     source: str = ""  # of an ingest token
 
-    def has(self, role: str) -> bool:
-        """Does the actor hold the role, and does the token's scope let it be used?"""
+    def has(self, role: str, scope: str = "") -> bool:
+        """Does the actor hold the role, and does the token's scope let it be used (`scope`: another than its own)?"""
         if self.system or role not in held_roles(self.roles):
             return False
-        return self.scopes is None or _SCOPE_OF_ROLE[role] in self.scopes
+        return self.scopes is None or (scope or _SCOPE_OF_ROLE[role]) in self.scopes
 
     def may(self, scope: str) -> bool:
         """For entrances: is this kind of call open to the actor at all?"""

@@ -122,13 +122,17 @@ def _verify(f: Facts, _a: Action, w: Actor) -> str | None:
     return None if w.system or w.has(AGENT) else "Only agents verify a fix."
 
 
+def _submit(_f: Facts, _a: Action, w: Actor) -> str | None:
+    return None if w.has(AGENT) or w.has(AGENT, "review") else "Only agents hand a review in."
+
+
 def _approve(f: Facts, _a: Action, w: Actor) -> str | None:
     r = f.review
     depth = f.review_depth if r is None else max((r.depth, f.review_depth), key=("micro", "lite", "full").index)
     if depth == "micro":
-        return None if w.has(AGENT) or w.has(REVIEWER) else "Only agents approve a micro review."
+        return None if w.has(AGENT, "review") or w.has(REVIEWER) else "Only agents approve a micro review."
     role = REVIEWER if depth == "full" else AGENT
-    if not (w.has(role) or (role == AGENT and w.has(REVIEWER))):
+    if not (w.has(role, "review") or (role == AGENT and w.has(REVIEWER))):
         return f"A {depth} review is approved by {'a reviewer' if role == REVIEWER else 'another agent'}."
     if f.solo_mode or w.id is None:
         return None
@@ -242,7 +246,7 @@ ACTS: tuple[Act, ...] = (
     Act("confirm", (RESOLVED,), _confirm, (G11,), "Say whether the problem is solved."),
     Act("explain", (RESOLVED, REVIEW), _owner_or_lead, (G11,), "Write the closing explanation for the requester."),
     Act("write_review", _REVIEWABLE, _agent, (), "Write the review."),
-    Act("submit_review", _REVIEWABLE, _agent, (), "Hand the review in."),
+    Act("submit_review", _REVIEWABLE, _submit, (), "Hand the review in."),
     Act("approve_review", (REVIEW, CANCELLED), _approve, (), "Approve the review."),
     Act("request_changes", (RESOLVED, REVIEW, CANCELLED), _approve, (), "Ask for changes to the review."),
     Act("waive_review", (REVIEW,), _waive, (G12,), "Waive the review, visibly in the reports."),
