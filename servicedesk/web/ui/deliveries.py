@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import request, url_for
 
 from servicedesk.errors import NotFound
+from servicedesk.services import deliveries as service
 from servicedesk.store.views import deliveries as views
+from servicedesk.web import auth
 from servicedesk.web.context import desk
 
-from .blueprint import get
-from .page import need_staff, shell
+from .blueprint import get, post
+from .forms import Form, filled
+from .page import need_staff, shell, submit
 
 
 @get("/deliveries")
@@ -26,10 +31,25 @@ def deliveries_page() -> str:
 @get("/deliveries/<int:delivery_id>")
 def delivery_page(delivery_id: int) -> str:
     """One delivery with its body as sent."""
+    return _page(delivery_id, filled())
+
+
+def _page(delivery_id: int, form: Form) -> str:
     need_staff()
     with desk().read() as tx:
         found = views.find(tx, delivery_id)
         if found is None:
             raise NotFound("There is no such delivery.")
         body = views.body(tx, delivery_id)
-    return shell("alert/delivery.html", "letters", d=found, body=body)
+    return shell("alert/delivery.html", "letters", d=found, body=body, form=form)
+
+
+@post("/deliveries/<int:delivery_id>/replay")
+def replay_delivery(delivery_id: int) -> Any:
+    """Apply it again; what was applied already changes nothing."""
+    actor = auth.current_actor()
+    return submit(
+        lambda _form: service.replay(desk(), actor, delivery_id),
+        lambda _result: url_for("ui.delivery_page", delivery_id=delivery_id, said="replayed"),
+        lambda form: _page(delivery_id, form),
+    )

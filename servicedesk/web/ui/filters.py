@@ -159,6 +159,7 @@ def prepare(app: Flask) -> None:
     i18n.prepare(app)
     app.jinja_env.filters.update(
         ago=ago, clock=clock, iso=iso, full=full, hm=hm, by_day=by_day, initials=initials, links=alert_links,
-        markdown=markdown.render, guide=markdown.render_guide, local_input=local_input,
+        markdown=markdown.render,
+        guide=markdown.render_guide, local_input=local_input,
     )  # fmt: skip
     app.jinja_env.globals.update(icon=icon, logo=logo, static=static)

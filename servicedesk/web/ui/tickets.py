@@ -69,7 +69,7 @@ def show(number: int, **forms: Any) -> str:
         gates=shown,
         missing=sum(1 for g in shown if g.mark == "open"),
         stations=stations(facts, actor),
-        **(data | {"comment_form": filled()} | forms),
+        **(data | {"comment_form": filled(), "typed_notes": {}} | forms),
     )
 
 
@@ -123,6 +123,7 @@ class RunShown:
     links: tuple[Any, ...]
     steps: tuple[dict[str, Any], ...]
     done: int
+    current: str
 
 
 def run_shown(run: ticket.Run) -> RunShown:
@@ -134,7 +135,8 @@ def run_shown(run: ticket.Run) -> RunShown:
     )
     done = sum(1 for s in steps if s["outcome"] in ("done", "skipped"))
     book = state.playbook
-    return RunShown(run.id, run.title, run.hash, book.summary, book.links, steps, done)
+    current = next((s["step"] for s in steps if not s["outcome"]), "")
+    return RunShown(run.id, run.title, run.hash, book.summary, book.links, steps, done, current)
 
 
 def _attachable(t: Ticket, attached: tuple[ticket.Run, ...]) -> list[Any]:
