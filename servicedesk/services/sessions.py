@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from servicedesk.desk import Desk
-from servicedesk.domain.incident import ADMIN, Actor
+from servicedesk.domain.incident import ADMIN, SYSTEM, Actor
 from servicedesk.errors import Busy, NotAllowed, NotFound, NotSignedIn
 from servicedesk.services.shared import identity, passwords
 from servicedesk.store import access, people
@@ -37,8 +37,10 @@ class SignedIn:
 
 def sign_in(desk: Desk, name: str, password: str, agent: str = "") -> SignedIn:
     """By password. Raises NotSignedIn (the same sentence whatever was wrong), Busy."""
-    hashed = desk.write(lambda tx: _admit(tx, desk, name))
+    hashed, locked_until = desk.write(lambda tx: _admit(tx, name))
     if not passwords.check(hashed, password):
+        if locked_until is not None:
+            desk.write(lambda tx: _record_lockout(tx, desk, name, locked_until))
         raise NotSignedIn(_WRONG)
 
     def change(tx: Tx) -> SignedIn:
@@ -120,19 +122,24 @@ def clean(desk: Desk) -> int:
     return desk.write(lambda tx: access.delete_expired(tx, tx.now - IDLE))
 
 
-def _admit(tx: Tx, desk: Desk, name: str) -> str | None:
-    """Count the try before the password is looked at, so that many at once do not slip through."""
+def _admit(tx: Tx, name: str) -> tuple[str | None, datetime | None]:
+    """The hash to compare with (None: nothing will fit), and until when the account is locked if this try fails.
+
+    The try is counted before the password is looked at, so that many at once do not slip through.
+    """
     row = people.user_named(tx, name) if name else None
     if row is None or not row.active or (row.locked_until is not None and row.locked_until > tx.now):
-        return None
+        return None, None
     failed = row.failed_logins + 1
     until = _locked_until(tx.now, failed)
     people.update_user(tx, row.id, {"failed_logins": failed, "locked_until": until})
-    if until is not None:
-        by = Actor(None, "sign-in", system=True)
-        identity.record(tx, desk, by, "lockout", row.name, None, {"tries": failed, "until": until})
-    found: str | None = row.password_hash
-    return found
+    return row.password_hash, until
+
+
+def _record_lockout(tx: Tx, desk: Desk, name: str, until: datetime) -> None:
+    row = people.user_named(tx, name)
+    if row is not None:
+        identity.record(tx, desk, SYSTEM, "lockout", row.name, None, {"tries": row.failed_logins, "until": until})
 
 
 def _locked_until(now: datetime, failed: int) -> datetime | None:

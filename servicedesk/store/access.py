@@ -18,6 +18,8 @@ def insert_token(tx: Tx, values: Mapping[str, Any]) -> None:
 
 def find_token(tx: Tx, token_id: str) -> Row[Any] | None:
     """The token with its user's name, roles and whether the account is active (None for a service token)."""
+    if not token_id.isprintable():  # NUL and half characters, which no database takes
+        return None
     query = select(token, user.c.name.label("user_name"), user.c.roles, user.c.active).outerjoin(
         user, user.c.id == token.c.user_id
     )

@@ -13,6 +13,8 @@ from .tables import service, setting, team, team_member, user
 
 def user_named(tx: Tx, name: str) -> Row[Any] | None:
     """By sign-in name, upper and lower case alike; locked until the transaction ends."""
+    if not name.isprintable():  # NUL and half characters, which no database takes
+        return None
     query = select(user).where(func.lower(user.c.name) == name.lower()).with_for_update()
     found: Row[Any] | None = tx.run(query).first()
     return found
@@ -42,6 +44,8 @@ def update_user(tx: Tx, user_id: int, values: Mapping[str, Any]) -> None:
 
 
 def team_named(tx: Tx, name: str) -> Row[Any] | None:
+    if not name.isprintable():
+        return None
     found: Row[Any] | None = tx.run(select(team).where(func.lower(team.c.name) == name.lower())).first()
     return found
 
@@ -87,6 +91,8 @@ def drop_member(tx: Tx, team_id: int, user_id: int) -> bool:
 
 
 def service_named(tx: Tx, name: str) -> Row[Any] | None:
+    if not name.isprintable():
+        return None
     found: Row[Any] | None = tx.run(select(service).where(func.lower(service.c.name) == name.lower())).first()
     return found
 
