@@ -29,7 +29,7 @@ def show(key: str) -> None:
     lines = [(name, value) for name, value in _flat(whole) if not key or name == key or name.startswith(key + ".")]
     if not lines:
         raise click.UsageError(f"there is no {key!r} in the policy")
-    emit(dict(lines) if key else whole, [f"{name}: {value}" for name, value in lines])
+    emit(dict(lines) if key else whole, [f"{name}: {_text(value)}" for name, value in lines])
 
 
 @policy.command("solo-mode")
@@ -44,6 +44,10 @@ def solo_mode_(state: str) -> None:
     if on and state == "off":
         told += ": the policy file holds it on"
     emit({"solo_mode": on}, told)
+
+
+def _text(value: Any) -> str:
+    return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)
 
 
 def _flat(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
