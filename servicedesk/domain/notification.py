@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from servicedesk.domain.audit import canonical
 from servicedesk.domain.policy import Policy
@@ -244,7 +245,7 @@ def _why_nobody(event: Event, ticket: Ticket, reach: Reach, somebody: bool) -> s
 def dedup(notice: Notice, target: Target) -> str:
     """The idempotency key: one notice per ticket, event, happening, channel and address, settled by the database."""
     parts = [notice.incident_id, notice.event, notice.subject_key, target.channel, target.address.casefold()]
-    key = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    key = msgspec.json.encode(parts).decode()
     return key if len(key) <= 300 else hashlib.sha256(key.encode()).hexdigest()
 
 

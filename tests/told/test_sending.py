@@ -287,9 +287,15 @@ def test_a_lease_that_ended_is_taken_over_marked_and_the_late_loser_changes_noth
     assert slow is not None
     assert drain(mailing) == 1  # the other row; the leased one is left alone
     clock.advance(outbox.LEASE)
+    quick = mailing.write(lambda tx: store.claim(tx, "quick", tx.now + outbox.LEASE))
+    assert quick is not None
+    assert (quick.id, quick.maybe_duplicate, slow.maybe_duplicate) == (slow.id, True, False)
+    assert mailing.write(lambda tx: store.failed(tx, slow, "too late")) is False
+    mailing.write(lambda tx: store.put_off(tx, slow, tx.now, "too late"))
+    assert rows(mailing)[0].leased_by == "quick"
+    clock.advance(outbox.LEASE)
     assert drain(mailing) == 1
     assert [r.maybe_duplicate for r in rows(mailing)] == [1, 0]
-    assert mailing.write(lambda tx: store.failed(tx, slow, "too late")) is False
     mailing.write(lambda tx: store.put_off(tx, slow, tx.now, "too late"))
     assert [(r.state, r.error) for r in rows(mailing)] == [("sent", None), ("sent", None)]
 
