@@ -284,8 +284,10 @@ def allowed(facts: Facts, actor: Actor) -> dict[str, tuple[Refusal, ...] | None]
 
 def checklist(facts: Facts, actor: Actor) -> tuple[tuple[Guard, str | None], ...]:
     """Guards G1–G10 in order, each with what is missing (None: it holds): what stands between it and `closed`."""
-    action = Action("close")
-    return tuple((g, g.judge(facts, action, actor)) for g in CLOSING.guards)
+    action, guards = Action("close"), CLOSING.guards
+    if facts.status in WORKING:  # resolving comes first, and needs an owner
+        guards = tuple(G1 if g is G1_IF_OWNED else g for g in guards)
+    return tuple((g, g.judge(facts, action, actor)) for g in guards)
 
 
 def _find(status: str, name: str) -> Move | Act | None:
