@@ -58,21 +58,27 @@ def check() -> None:
 
 
 @db.command("backup")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def backup_(folder: Path) -> None:
-    """Save the database, the audit key and the anchors into one tar file in FOLDER, while the desk runs."""
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--without-key", is_flag=True, help="Leave the audit key out: keep it apart yourself.")
+def backup_(target: Path, without_key: bool) -> None:
+    """Save the database, the audit key and the anchors into one tar file, while the desk runs.
+
+    TARGET is a folder, or the name of a file that ends in .tar.
+    """
     from servicedesk.store import backup
 
     with opened() as desk:
         where = desk.config.data_path
-        extra = {"anchors.log": where / "anchors.log", "audit.key": where / "audit.key"}
+        names = ["anchors.log"] if without_key else ["anchors.log", "audit.key"]
+        extra = {name: where / name for name in names}
         facts = {"program": __version__, "schema": _revision(desk.db)}
-        made = backup.write(desk.db, folder, extra, facts, desk.now())
+        made = backup.write(desk.db, target, extra, facts, desk.now())
     faults = backup.check(made)
     if faults:
         raise ConfigError(f"the backup {made} is not whole: {'; '.join(faults)}")
     size = made.stat().st_size
-    emit({"file": str(made), "bytes": size}, f"{made} ({size:,} bytes); it holds the audit key: keep it safe")
+    warning = "" if without_key else "; it holds the audit key: keep it safe"
+    emit({"file": str(made), "bytes": size}, f"{made} ({size:,} bytes){warning}")
 
 
 def _revision(database: Database) -> str | None:

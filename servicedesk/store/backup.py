@@ -25,12 +25,14 @@ from .db import Database
 
 
 def write(db: Database, target: Path, extra: Mapping[str, Path], facts: Mapping[str, Any], now: datetime) -> Path:
-    """Write `<target>/servicedesk-<time>.tar` (mode 0600) and answer its path.
+    """Write `<target>/servicedesk-<time>.tar`, or the target itself when it ends in .tar (mode 0600); answer its path.
 
     extra: name in the archive → file, left out when absent; facts: for the manifest. Anchors are read before the
     database, so that the copy never lacks what they name. Raises ConfigError with what to do.
     """
     name = f"servicedesk-{now:%Y%m%dT%H%M%SZ}.tar"
+    if target.suffix == ".tar":
+        target, name = target.parent, target.name
     try:
         target.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=target, prefix=".backup-") as folder:
