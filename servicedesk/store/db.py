@@ -29,6 +29,7 @@ from servicedesk.errors import Busy, ConfigError
 T = TypeVar("T")
 RETRYABLE_SQLSTATES = {"40001", "40P01", "55P03"}  # serialization_failure, deadlock_detected, lock_not_available
 TRIES = 6
+PATIENCE = 3.0  # seconds after which nothing is tried again: a sender must have its 503 within five
 
 
 class Priority(IntEnum):
@@ -136,11 +137,12 @@ class Database:
         return self._retried(change)
 
     def _retried(self, change: Callable[[Tx], T]) -> T:
+        until = time.monotonic() + PATIENCE
         for attempt in itertools.count(1):
             try:
                 return self._once(change)
             except (DBAPIError, PoolTimeout) as error:
-                if attempt >= TRIES or not _retryable(error):
+                if attempt >= TRIES or time.monotonic() > until or not _retryable(error):
                     if is_outage(error):
                         raise Busy(f"the database cannot store now: {_first_line(error)}") from error
                     raise
@@ -209,7 +211,7 @@ def _sqlite_engine(url: Any, read_only: bool) -> Engine:
         pool_size=16 if read_only else 1,
         max_overflow=16 if read_only else 2,
         pool_timeout=5,
-        connect_args={"timeout": 5.0, "check_same_thread": False, "isolation_level": None},
+        connect_args={"timeout": 1.5, "check_same_thread": False, "isolation_level": None},
     )
     begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
