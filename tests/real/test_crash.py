@@ -16,7 +16,7 @@ import requests
 
 from tests.support.server import Client, Server, free_port
 from tests.support.source import ROOT
-from tests.support.storm import Storm, found
+from tests.support.storm import Storm, found, without_ticket
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.crash, pytest.mark.timeout(420)]
@@ -35,14 +35,16 @@ def wrongs(server: Server, reader: Client, storm: Storm) -> list[str]:
     wait_until(lambda: open_deliveries(reader) == 0, 60, "all deliveries to be applied")
     dead = reader.get("/deliveries", state="dead")["items"]
     assert dead == [], server.log[-4000:]
-    counts, listed = found(reader.items("/alerts"))
+    alerts = reader.items("/alerts")
+    assert without_ticket(alerts) == []
+    counts, listed = found(alerts)
     return storm.ledger.lost_or_doubled(counts, listed)
 
 
 @pytest.mark.feature("I4", "O6")
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_a_named_point_nothing_is_lost_or_doubled(server: Server, point: str) -> None:
-    token, reader = server.ingest_token(), server.person("anna")
+    token, reader = server.first_token(), server.admin()
     with Storm(lambda: server.base_url + RECEIVER, token) as storm:
         wait_until(lambda: storm.acknowledged >= 50, what="the storm to begin")
         server.stop()
@@ -57,7 +59,7 @@ def test_killed_at_a_named_point_nothing_is_lost_or_doubled(server: Server, poin
 
 @pytest.mark.feature("I4", "O6")
 def test_killed_at_twenty_random_moments_nothing_is_lost_or_doubled(server: Server) -> None:
-    token, reader, moments = server.ingest_token(), server.person("anna"), random.Random(SEED)
+    token, reader, moments = server.first_token(), server.admin(), random.Random(SEED)
     with Storm(lambda: server.base_url + RECEIVER, token) as storm:
         for _ in range(20):
             threading.Event().wait(moments.uniform(0.0, 0.5))  # the moment is the test's subject, nothing is waited for

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -140,6 +141,16 @@ class Server:
         answer = self.ask("token", "create", "--service", name, "--scopes", "ingest", "--source", source)
         token: str = answer["token"]
         return token
+
+    def first_token(self) -> str:
+        """The sender's token that the first start shows (and only it): saves a run of the command line."""
+        shown = re.search(r"\bsd_[A-Za-z0-9]+_[A-Za-z0-9_-]+", self.log)
+        assert shown is not None, self.log
+        return shown[0]
+
+    def admin(self, scopes: str = "read,work,review,admin") -> "Client":
+        """A client with a token of the first admin, who is there from the start."""
+        return Client(self, self.ask("token", "create", "--user", "admin", "--scopes", scopes)["token"])
 
     def person(self, name: str, role: str = "admin", scopes: str = "read,work,review,admin") -> "Client":
         """Adds a person with this role and answers a client with a token of theirs."""

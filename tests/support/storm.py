@@ -106,7 +106,7 @@ class Storm:
     def _post(self, session: requests.Session, data: bytes) -> int | None:
         try:
             return session.post(self.url(), data=data, timeout=10).status_code
-        except (requests.ConnectionError, requests.Timeout):
+        except requests.RequestException:  # refused, cut before or within the answer: not acknowledged
             return None
 
 
@@ -114,6 +114,12 @@ def storm_body(names: list[str]) -> bytes:
     """One webhook body with a firing alert for each instance name."""
     started = datetime.now(UTC)
     return body([member({"alertname": f"Storm{int(n[2:]) % NAMES}", "instance": n}, started) for n in names])
+
+
+def without_ticket(items: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Storm alerts of GET /api/v1/alerts that belong to no ticket."""
+    storm = (item for item in items if item["labels"].get("alertname", "").startswith("Storm"))
+    return [item["labels"]["instance"] for item in storm if not item["incident"]]
 
 
 def found(items: Iterable[Mapping[str, Any]]) -> tuple[dict[str, int], list[str]]:
