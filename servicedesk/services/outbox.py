@@ -101,7 +101,7 @@ def message_of(desk: Desk, row: Claimed) -> Message:
 def _path(desk: Desk, row: Claimed) -> str:
     kept = row.payload.get("link")
     if not kept:
-        return PAGE.format(row.incident_id)
+        return PAGE.format(row.payload["number"])
     expires = datetime.fromisoformat(kept["expires"])
     link = Link(kept["purpose"], row.event, row.incident_id or 0, kept["cycle"], kept["user"], expires)
     return CONFIRM_PAGE.format(link.secret(desk.audit_key))

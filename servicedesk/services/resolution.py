@@ -237,7 +237,8 @@ def confirm_by_link(desk: Desk, secret: str, accepted: bool, comment: str = "") 
             raise NotFound("This link is no longer valid.")
         name = tx.run(select(user.c.name).where(user.c.id == f.requester_id)).scalar_one()
         actor = Actor(f.requester_id, name, frozenset({words.REQUESTER}))
-        transition.judged(f, actor, Action("confirm"))
+        if accepted or f.status != words.REVIEW:  # "no" after a confirmation by phone comes in review too: M7 judges it
+            transition.judged(f, actor, Action("confirm"))
         _confirmed(tx, desk, f, actor, "link", accepted, comment)
         return f.id
 

@@ -188,14 +188,18 @@ def test_the_requester_confirms_by_a_link_whose_secret_is_stored_nowhere(
     assert [c.kind for c in incidents.facts(mailing, number).confirmations] == ["link"]
 
 
+@pytest.mark.parametrize("verified", [False, True], ids=["resolved", "review"])
 def test_a_confirmation_by_phone_comes_with_a_link_to_say_no(
-    mailing: Desk, people: Crew, mailbox: Mailbox, clock: Clock
+    mailing: Desk, people: Crew, mailbox: Mailbox, clock: Clock, verified: bool
 ) -> None:
     number = opened(mailing, people["agent"], level=3, requester="requester")
     incidents.take(mailing, people["owner"], number)
     resolution.resolve(mailing, people["owner"], number, "fixed", "hardware", "New toner put in", "It has new toner.")
+    if verified:
+        resolution.verify(mailing, people["agent"], number, "pass", "printed a page", "the page", True)
     clock.advance(minutes=5)
     resolution.confirm(mailing, people["agent"], number, True, "10:15, by phone")
+    assert incidents.facts(mailing, number).status == ("review" if verified else "resolved")
     while outbox.send_due(mailing):
         pass
     mail = next(m for m in mailbox.to("requester@example.org") if "You told us" in m["Subject"])

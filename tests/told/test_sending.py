@@ -49,7 +49,7 @@ def test_a_new_ticket_is_told_by_mail_and_by_a_signed_post(
     (post,) = hook.posts
     assert post.signed_with(KEY)
     assert post.body["text"].startswith(f"*[INC-{number}] P1 New: Checkout is down*")
-    assert f"{telling.config.base_url}/incidents/{number}|Open INC-{number}" in post.body["text"]
+    assert f"{telling.config.base_url}/incidents/INC-{number}|Open INC-{number}" in post.body["text"]
     sent = rows(telling, number)
     assert {(r.state, r.tries, r.maybe_duplicate, r.leased_by) for r in sent} == {("sent", 1, 0, None)}
     assert {r.provider_id for r in sent} == {"2.0.0 Ok: queued as 4X1", "200"}
