@@ -14,7 +14,7 @@ def playbooks_page() -> str:
     """Every playbook, and the files that could not be read."""
     need_staff()
     books = desk().playbooks
-    return shell("people/playbooks.html", "playbooks", books=books.all, errors=books.errors)
+    return shell("playbook/list.html", "playbooks", books=books.all, errors=books.errors)
 
 
 @get("/playbooks/<playbook_id>")
@@ -24,4 +24,4 @@ def playbook_page(playbook_id: str) -> str:
     book = desk().playbooks.get(playbook_id)
     if book is None:
         raise NotFound("There is no such playbook.")
-    return shell("people/playbook.html", "playbooks", p=book)
+    return shell("playbook/page.html", "playbooks", p=book)

@@ -10,6 +10,7 @@ from . import filters
 from .blueprint import pages
 from .links import where
 from .page import common
+from .sentences import say
 
 MODULES = (
     "home", "sign", "queue", "tickets", "working", "mine", "reviews", "inbox", "alerts", "deliveries", "playbooks",
@@ -22,6 +23,6 @@ def register(app: Flask) -> None:
     for name in MODULES:
         import_module(f"{__package__}.{name}")
     filters.prepare(app)
-    app.jinja_env.globals["where"] = where
+    app.jinja_env.globals.update(where=where, say=say)
     app.context_processor(common)
     app.register_blueprint(pages)

@@ -27,6 +27,7 @@ from .forms import Form, filled
 from .links import Link, where
 from .options import options
 from .page import shell, speak, submit, ticket_url
+from .sentences import say
 
 SHOWN_LINES = 100
 
@@ -208,7 +209,7 @@ def stations(facts: Facts, actor: Actor) -> list[Station]:
         return [Station(name, "off", "") for name, _done, _missing in passed]
     now = next((i for i, (_n, done, _m) in enumerate(passed) if not done), len(passed))
     return [
-        Station(name, "now" if i == now else "done" if done else "", _(missing or ""))
+        Station(name, "now" if i == now else "done" if done else "", say(missing or ""))
         for i, (name, done, missing) in enumerate(passed)
     ]
 
