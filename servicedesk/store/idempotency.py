@@ -27,7 +27,8 @@ def reserve(tx: Tx, mark: bytes, request: bytes) -> bool:
     """True: the key is ours now; False: somebody used it before."""
     insert = postgresql.insert if tx.postgresql else sqlite.insert
     row = {"digest": mark, "request_digest": request, "status": RUNNING, "body": "", "created_at": tx.now}
-    return bool(tx.run(insert(idempotency_key).values(row).on_conflict_do_nothing()).rowcount)
+    new = insert(idempotency_key).values(row).on_conflict_do_nothing().returning(idempotency_key.c.status)
+    return tx.run(new).first() is not None
 
 
 def find(tx: Tx, mark: bytes) -> Kept:
