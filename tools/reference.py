@@ -19,6 +19,7 @@ from servicedesk.app import create_app
 from servicedesk.cli.main import COMMANDS, cli
 from servicedesk.config import Config, settings
 from servicedesk.desk import open_desk
+from servicedesk.web.api import probes
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/reference.md"
@@ -91,30 +92,28 @@ def command_rows() -> Iterator[str]:
             yield f"| `{cell(' '.join(words))}` | {cell(leaf.help or leaf.short_help or '')} | {options or '–'} |"
 
 
-def scrape() -> str:
-    """What /metrics of a new desk says."""
+def scrape() -> tuple[str, dict[str, tuple[str, ...]]]:
+    """What /metrics of a new desk says, and the labels of the figures that it asks the database for."""
     with tempfile.TemporaryDirectory() as folder:
         desk = open_desk(Config(data_dir=folder))
         try:
-            return create_app(desk).test_client().get("/metrics").get_data(as_text=True)
+            text = create_app(desk).test_client().get("/metrics").get_data(as_text=True)
+            asked = {one.name: tuple(getattr(one, "_labelnames", ())) for one in probes._Figures(desk).collect()}
         finally:
             desk.close()
+    return text, asked
 
 
 def metric_rows() -> Iterator[str]:
     """Every metric of ours with its labels."""
-    labels = {
-        name: getattr(collector, "_labelnames", ())
-        for collector, names in metrics.REGISTRY._collector_to_names.items()
-        for name in names
-    }
-    for family in sorted(text_string_to_metric_families(scrape()), key=lambda one: one.name):
-        if not family.name.startswith("servicedesk_"):
+    text, labels = scrape()
+    for collector, names in metrics.REGISTRY._collector_to_names.items():
+        labels |= {name: tuple(getattr(collector, "_labelnames", ())) for name in names}
+    for family in sorted(text_string_to_metric_families(text), key=lambda one: one.name):
+        if not family.name.startswith("servicedesk_") or family.name.endswith("_created"):
             continue
         name = family.name + ("_total" if family.type == "counter" else "")
-        sampled = {label for sample in family.samples for label in sample.labels}
-        named = labels.get(name) or labels.get(family.name) or sorted(sampled - {"le"})
-        shown = ", ".join(f"`{one}`" for one in named) or "–"
+        shown = ", ".join(f"`{one}`" for one in labels[family.name]) or "–"
         yield f"| `{name}` | {family.type} | {shown} | {cell(family.documentation)} |"
 
 

@@ -1,4 +1,4 @@
-"""The first minutes of an operator: what `servicedesk up` prints, how fast, how small it is, how it ends and refuses."""
+"""The first minutes of an operator: what `servicedesk up` prints, how fast and small it is, how it ends and refuses."""
 
 import re
 import socket

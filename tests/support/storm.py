@@ -119,7 +119,7 @@ def storm_body(names: list[str]) -> bytes:
 def without_ticket(items: Iterable[Mapping[str, Any]]) -> list[str]:
     """Storm alerts of GET /api/v1/alerts that belong to no ticket."""
     storm = (item for item in items if item["labels"].get("alertname", "").startswith("Storm"))
-    return [item["labels"]["instance"] for item in storm if not item["incident"]]
+    return [item["labels"]["instance"] for item in storm if not item["incident_id"]]
 
 
 def found(items: Iterable[Mapping[str, Any]]) -> tuple[dict[str, int], list[str]]:
