@@ -29,7 +29,7 @@ from .api.receivers import UNPACKED_LIMIT, count_answer
 
 log = structlog.get_logger("servicedesk.server")
 CONNECTIONS = 1100
-GRACE = 3.0  # seconds for requests that have begun when the server is told to stop
+GRACE = 5.0  # seconds for requests that have begun when the server is told to stop
 SETTINGS: dict[str, Any] = {
     "connection_limit": CONNECTIONS,
     "asyncore_use_poll": True,  # select() ends the whole server at descriptor 1,024
@@ -130,9 +130,11 @@ class Server:
 
     def stop(self) -> None:
         """Stop taking, finish what has begun, close; returns when that is done."""
-        self._stopping.set()
-        self._listener.pull_trigger()
-        self._thread.join(GRACE + 3)
+        if self.alive and not self._stopping.is_set():
+            self._stopping.set()
+            self._listener.pull_trigger()
+        if self.alive:
+            self._thread.join(GRACE + 3)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
