@@ -6,8 +6,8 @@ from pathlib import Path
 from tests.support import source
 from tools import features
 
-# `wait_until` polls; the keeper of the PostgreSQL server watches its owner; a clock of the load is measured time.
-MAY_SLEEP = {"tests/support/waiting.py", "tests/support/postgres_server.py"}
+# `wait_until` polls; the keeper of PostgreSQL watches its owner; a race gives one side a head start of milliseconds.
+MAY_SLEEP = {"tests/support/waiting.py", "tests/support/postgres_server.py", "tests/flows/test_race.py"}
 
 
 def bad_habits(root: Path) -> list[str]:
