@@ -190,7 +190,7 @@ def rewrite(rows: Sequence[Stored], episodes: Sequence[Episode]) -> Rewrite:
         row = next((r for r in free if _overlap(r, episode)), None)
         if row is None:
             split = next((r for r in rows if _overlap(r, episode)), None)
-            inserted.append((episode, split.incident_id if split else None))
+            inserted.append((episode, split.incident_id if split and episode.fired else None))
         else:
             free.remove(row)
             pairs[row.id] = episode

@@ -158,23 +158,34 @@ def place(start: datetime, candidates: Iterable[Candidate], window: timedelta) -
 
 
 @dataclass(frozen=True, slots=True)
+class Shift:
+    """Untouched incidents begin earlier now: at `start` at the earliest, and did at `began` at the latest."""
+
+    start: datetime
+    began: datetime
+
+    def __or__(self, other: Shift | None) -> Shift:
+        return self if other is None else Shift(min(self.start, other.start), max(self.began, other.began))
+
+
+@dataclass(frozen=True, slots=True)
 class Seating:
-    """Where units go. seats: unit → incident, negative for new ones; shifted: the earliest start that moved one."""
+    """Where units go. seats: unit → incident, negative for new ones."""
 
     seats: Mapping[Unit, int]
-    shifted: datetime | None
+    shifted: Shift | None
 
 
 def seat(units: Iterable[Unit], candidates: Iterable[Candidate], window: timedelta) -> Seating:
     """Place several units of one correlation digest, each in sight of those before it."""
     open_ones = {c.incident_id: c for c in candidates}
     seats: dict[Unit, int] = {}
-    shifted: datetime | None = None
+    shifted: Shift | None = None
     for unit in sorted(units, key=_by_start):
         found = place(unit.start, open_ones.values(), window)
         number = min([0, *open_ones]) - 1 if found.incident_id is None else found.incident_id
         if found.shifts:
-            shifted = min(shifted or unit.start, unit.start)
+            shifted = Shift(unit.start, open_ones[number].began_at) | shifted
         if found.shifts or found.incident_id is None:
             open_ones[number] = Candidate(number, unit.start, settled=False)
         seats[unit] = number
@@ -212,11 +223,13 @@ def assign(groups: Sequence[Sequence[Unit]]) -> list[int | None]:
     return answer
 
 
-def chain(start: datetime, candidates: Iterable[Candidate], window: timedelta) -> list[Candidate]:
-    """The untouched incidents that a new first start at `start` may shift: neighbours less than two windows apart."""
-    reach = start
+def chain(shift: Shift, candidates: Iterable[Candidate], window: timedelta) -> list[Candidate]:
+    """The untouched incidents that a shift may reach: neighbours less than two windows apart."""
+    reach = shift.began
     found: list[Candidate] = []
-    for candidate in sorted((c for c in candidates if not c.settled and c.began_at + window >= start), key=_order):
+    for candidate in sorted(
+        (c for c in candidates if not c.settled and c.began_at + window >= shift.start), key=_order
+    ):
         if candidate.began_at > reach + 2 * window:
             break
         found.append(candidate)

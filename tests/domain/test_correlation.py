@@ -10,6 +10,7 @@ from servicedesk.domain.correlation import (
     Change,
     Own,
     Place,
+    Shift,
     Unit,
     assign,
     chain,
@@ -136,7 +137,7 @@ def test_seats_of_several_at_once() -> None:
     units = [unit(31, b"e"), unit(25, b"d"), unit(2, b"c"), unit(-1, b"b"), unit(-3, b"a")]
     seating = seat(units, [candidate(7, 0), candidate(8, 60)], WINDOW)
     assert {u.key: n for u, n in seating.seats.items()} == {b"a": 7, b"b": 7, b"c": 7, b"d": -1, b"e": -1}
-    assert seating.shifted == at(-3)
+    assert seating.shifted == Shift(at(-3), at(0))
     assert seat([unit(0, b"a"), unit(20, b"b")], [], WINDOW).seats == {unit(0, b"a"): -1, unit(20, b"b"): -2}
 
 
@@ -148,4 +149,4 @@ def test_chain_ends_at_a_wide_gap_and_passes_over_what_people_work_on() -> None:
         candidate(4, 22, settled=True),
         candidate(5, 40.1),
     ]
-    assert [c.incident_id for c in chain(at(0), candidates, WINDOW)] == [2, 3]
+    assert [c.incident_id for c in chain(Shift(at(0), at(3)), candidates, WINDOW)] == [2, 3]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicedesk.domain.correlation import Candidate, Unit, assign, chain, partition, seat
+from servicedesk.domain.correlation import Candidate, Shift, Unit, assign, chain, partition, seat
 
 ZERO = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 WINDOW = timedelta(minutes=10)
@@ -32,9 +32,9 @@ class Tickets:
             self.shifts += 1
             self.partition(seating.shifted)
 
-    def partition(self, start: datetime) -> None:
+    def partition(self, shift: Shift) -> None:
         heads = [Candidate(n, min(m)[0], settled=False) for n, m in self.incidents.items()]
-        affected = [c.incident_id for c in chain(start, heads, WINDOW)]
+        affected = [c.incident_id for c in chain(shift, heads, WINDOW)]
         groups = partition([Unit(s, k, n) for n in affected for s, k in self.incidents[n]], WINDOW)
         for number in affected:
             del self.incidents[number]

@@ -15,7 +15,7 @@ from servicedesk.desk import Desk
 from servicedesk.domain import correlation as rules
 from servicedesk.domain import priority as priorities
 from servicedesk.domain.alert_state import FIRING, RECOVERED, SUSPECT
-from servicedesk.domain.correlation import Candidate, Change, Decision, Own, Seating, Unit
+from servicedesk.domain.correlation import Candidate, Change, Decision, Own, Seating, Shift, Unit
 from servicedesk.domain.incident import CANCELLED, CLOSED, PENDING, RESOLVED, REVIEW, SYSTEM, WORKING, Action
 from servicedesk.domain.incident import number as incident_number
 from servicedesk.services.shared import facts as loader
@@ -65,7 +65,7 @@ def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
     tickets = _lock(tx, desk, judged)
     effects: dict[int, Effect] = {}
     homeless: _Homeless = []
-    shifted: dict[bytes, datetime] = {}
+    shifted: dict[bytes, Shift] = {}
     for one in judged:
         decision = rules.correlate(_change(one), _own(one, tickets), desk.policy.alerts)
         one.row.decision = decision.reason
@@ -122,7 +122,7 @@ def _stay(
     decision: Decision,
     tickets: Mapping[int, Ticket],
     effects: dict[int, Effect],
-    shifted: dict[bytes, datetime],
+    shifted: dict[bytes, Shift],
 ) -> None:
     """An alert that stays with its own incident, or has none."""
     if one.row.incident_id is None:
@@ -143,19 +143,18 @@ def _stay(
         effect.reason = decision.reason
         effect.reopens = decision.kind == "reopen"
     _begin_earlier(ticket, starts, shifted)
-    ticket.occurrences += len(one.fresh) - len([s for s in one.gone if s.incident_id == ticket.id])
-    ticket.occurrences += len([e for e in one.episodes if e.id == 0 and e.incident_id == ticket.id])  # one was split
     _belong([one], ticket.id)
+    ticket.occurrences += sum(e.incident_id == ticket.id for e in one.episodes) - one.carried
 
 
-def _begin_earlier(ticket: Ticket, starts: Iterable[datetime], shifted: dict[bytes, datetime]) -> None:
+def _begin_earlier(ticket: Ticket, starts: Iterable[datetime], shifted: dict[bytes, Shift]) -> None:
     """A start before the incident's own moves its window: untouched incidents are partitioned anew."""
     start = min(starts, default=ticket.started_at)
     if start is None or (ticket.started_at is not None and start >= ticket.started_at):
         return
+    if not ticket.settled and ticket.correlation is not None and ticket.started_at is not None:
+        shifted[ticket.correlation] = Shift(start, ticket.started_at) | shifted.get(ticket.correlation)
     ticket.started_at = start
-    if not ticket.settled and ticket.correlation is not None:
-        shifted[ticket.correlation] = min(start, shifted.get(ticket.correlation, start))
 
 
 def _belong(members: Iterable[Judged], incident_id: int) -> None:
@@ -176,7 +175,7 @@ def _seat(
     homeless: _Homeless,
     tickets: Mapping[int, Ticket],
     effects: dict[int, Effect],
-    shifted: dict[bytes, datetime],
+    shifted: dict[bytes, Shift],
 ) -> list[_Homeless]:
     """Find the open sibling incident of each; what is left over is grouped into new ones."""
     by_digest: dict[bytes, _Homeless] = {}
@@ -207,7 +206,7 @@ def _take_seats(
     units: Mapping[Unit, tuple[Judged, Decision]],
     tickets: Mapping[int, Ticket],
     effects: dict[int, Effect],
-    shifted: dict[bytes, datetime],
+    shifted: dict[bytes, Shift],
 ) -> list[_Homeless]:
     new: dict[int, _Homeless] = {}
     for unit, number in seating.seats.items():
@@ -233,16 +232,14 @@ def _write(tx: Tx, judged: Sequence[Judged], members: Sequence[tuple[int, int]])
             if e.changed:
                 state = (e.starts_at, e.ends_at, e.fired, e.suspect, e.incident_id)
                 (changed if e.id else new).append((e.id or one.row.id, *state))
-    alerts.write_episodes(tx, new, changed, {s.id for one in judged for s in one.gone})
+    alerts.write_episodes(tx, new, changed, {number for one in judged for number in one.gone})
     alerts.write_state(tx, [one.row for one in judged])
     correlations.add_members(tx, members)
 
 
 def _carry_out(tx: Tx, desk: Desk, effects: Iterable[Effect]) -> None:
     """Rows, timeline lines, moves and notices of the incidents that existed."""
-    effects = [effect for effect in effects if effect.all]
-    if not effects:
-        return
+    effects = list(effects)
     quiet = {e.ticket.id for e in effects if e.over and not e.firing}
     quiet -= alerts.unquiet(tx, quiet)
     lines: list[Line] = []
@@ -259,6 +256,8 @@ def _carry_out(tx: Tx, desk: Desk, effects: Iterable[Effect]) -> None:
 def _sum_up(tx: Tx, effect: Effect, quiet: bool) -> None:
     """The incident's own columns."""
     t, seen = effect.ticket, [one.seen_at for one in effect.all]
+    if not seen:  # only its start or its count of episodes
+        return
     t.first_seen = min([*seen, *([t.first_seen] if t.first_seen else [])])
     t.last_seen = max([*seen, *([t.last_seen] if t.last_seen else [])])
     doubts = [one.suspect_at for one in effect.all if one.suspect_at is not None]

@@ -58,14 +58,16 @@ class Planned:
 class Judged:
     """An alert whose state may have changed. row: with the new state; before: its status until now ("": it is new).
 
-    episodes: those that were looked at, at least the newest. event: what the newest message said, if any.
+    episodes: those that were looked at, at least the newest; carried: how many of them its incident carried until now.
+    event: what the newest message said, if any.
     seen_at: when the newest of these messages came. suspect_at: the last observation that makes it suspect.
     """
 
     row: AlertRow
     before: str
     episodes: list[Planned]
-    gone: tuple[Stored, ...]
+    gone: tuple[int, ...]
+    carried: int
     seen_at: datetime
     event: AlertEvent | None = None
     suspect_at: datetime | None = None
@@ -330,7 +332,8 @@ def _judged(
     if not state.confirmed:
         row.confirmed_seq = None
     row.status = state.status
-    return Judged(row, before, planned, change.deleted, row.last_seen, suspect_at=suspect_at)
+    carried = sum(s.incident_id is not None and s.incident_id == row.incident_id for s in stored)
+    return Judged(row, before, planned, tuple(gone), carried, row.last_seen, suspect_at=suspect_at)
 
 
 def _due(desk: Desk, row: AlertRow, suspect_at: datetime | None) -> datetime | None:
@@ -344,7 +347,7 @@ def _due(desk: Desk, row: AlertRow, suspect_at: datetime | None) -> datetime | N
 def _planned(s: Stored, e: Episode | None) -> Planned:
     if e is None:
         return Planned(s.id, s.starts_at, s.ends_at, s.fired, s.suspect, s.incident_id, False)
-    return Planned(s.id, e.starts_at, e.ends_at, e.fired, e.suspect, s.incident_id, True)
+    return Planned(s.id, e.starts_at, e.ends_at, e.fired, e.suspect, s.incident_id if e.fired else None, True)
 
 
 def _outcomes(by_alert: Mapping[bytes, _Folds], judged: Sequence[Judged]) -> dict[tuple[str, str], int]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 
 from servicedesk.desk import Desk
-from servicedesk.domain.correlation import Candidate, Decision, Unit, assign, chain, partition
+from servicedesk.domain.correlation import Candidate, Decision, Shift, Unit, assign, chain, partition
 from servicedesk.domain.incident import SYSTEM, Action, number
 from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared import opening, timeline, transition
@@ -18,8 +17,8 @@ from servicedesk.store.db import Tx
 SPLIT = Decision("open", "partition", "A sibling that began earlier has a window of its own; this began after it.")
 
 
-def regroup(tx: Tx, desk: Desk, shifted: Mapping[bytes, datetime]) -> None:
-    """For each correlation digest, from the start given on: move alerts to where they would be had they come in order.
+def regroup(tx: Tx, desk: Desk, shifted: Mapping[bytes, Shift]) -> None:
+    """For each correlation digest, from where it shifted on: move alerts to where they would be had they come in order.
 
     Members, episodes and alerts are written already. An incident that loses its last alert is cancelled as merged.
     """
@@ -27,10 +26,10 @@ def regroup(tx: Tx, desk: Desk, shifted: Mapping[bytes, datetime]) -> None:
         _regroup(tx, desk, digest, shifted[digest])
 
 
-def _regroup(tx: Tx, desk: Desk, digest: bytes, start: datetime) -> None:
+def _regroup(tx: Tx, desk: Desk, digest: bytes, shift: Shift) -> None:
     window = desk.policy.alerts.join_window
-    heads = [Candidate(i, began, settled=False) for i, began in correlations.heads(tx, digest, start - window)]
-    ids = [c.incident_id for c in chain(start, heads, window)]
+    heads = [Candidate(i, began, settled=False) for i, began in correlations.heads(tx, digest, shift.start - window)]
+    ids = [c.incident_id for c in chain(shift, heads, window)]
     if not ids:
         return
     correlations.lock_tickets(tx, ids)
