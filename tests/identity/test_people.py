@@ -126,8 +126,12 @@ def test_the_last_admin_stays(desk: Desk, admin: Actor) -> None:
 HOSTILE = ["", " ", "a b", "-x", "x" * 101, "a/b", "<script>", "a\x00b", "a\nb", "\ud800", "'; DROP TABLE token; --"]
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_name_that_is_none_is_refused(desk: Desk, admin: Actor, name: str) -> None:
+def test_a_name_that_is_none_is_refused(desk: Desk, admin: Actor) -> None:
+    for name in HOSTILE:
+        refused(desk, admin, name)
+
+
+def refused(desk: Desk, admin: Actor, name: str) -> None:
     with pytest.raises(BadInput):
         people.add_user(desk, admin, NewUser(name))
     for attempt in (people.change_user, people.change_service):
@@ -137,17 +141,18 @@ def test_a_name_that_is_none_is_refused(desk: Desk, admin: Actor, name: str) -> 
         people.change_team(desk, admin, name, {"email": ""})
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("email", "nobody"), ("email", "a@b@c"), ("email", "a b@c"), ("email", "@"), ("email", "x" * 255 + "@y"),
-        ("language", "xx"), ("display", "a\nb"), ("display", "x" * 201), ("roles", ["king"]), ("roles", []),
-        ("teams", ["Nowhere"]), ("id", 1), ("password_hash", "x"), ("name", "y"),
-    ],
-)  # fmt: skip
-def test_bad_values_name_their_field(desk: Desk, admin: Actor, field: str, value: object) -> None:
-    with pytest.raises(BadInput):
-        people.change_user(desk, admin, "agent", {field: value})
+BAD = [
+    ("email", "nobody"), ("email", "a@b@c"), ("email", "a b@c"), ("email", "@"), ("email", "x" * 255 + "@y"),
+    ("language", "xx"), ("display", "a\nb"), ("display", "x" * 201), ("roles", ["king"]), ("roles", []),
+    ("teams", ["Nowhere"]), ("id", 1), ("password_hash", "x"), ("name", "y"),
+]  # fmt: skip
+
+
+def test_bad_values_name_their_field(desk: Desk, admin: Actor) -> None:
+    for field, value in BAD:
+        with pytest.raises(BadInput) as wrong:
+            people.change_user(desk, admin, "agent", {field: value})
+        assert list(wrong.value.fields) == ["team" if field == "teams" else field]
     assert found(desk, "agent").email == "agent@example.org"
 
 

@@ -123,10 +123,10 @@ WRONG = ["", "sd", "sd_", "sd_x_y", "sd__", "Bearer sd_x_y", "sd_%_%", "x" * 500
 
 
 @pytest.mark.feature("A1")
-@pytest.mark.parametrize("presented", WRONG)
-def test_what_is_no_token(desk: Desk, presented: str) -> None:
-    with pytest.raises(NotSignedIn):
-        tokens.authenticate(desk, presented)
+def test_what_is_no_token(desk: Desk) -> None:
+    for presented in WRONG:
+        with pytest.raises(NotSignedIn):
+            tokens.authenticate(desk, presented)
 
 
 @pytest.mark.feature("A1")
@@ -225,9 +225,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("form", BAD)
-def test_bad_input_names_the_field(desk: Desk, admin: Actor, form: dict[str, object]) -> None:
-    with pytest.raises(BadInput):
-        tokens.create(desk, admin, **form)  # type: ignore[arg-type]
+def test_bad_input_is_refused(desk: Desk, admin: Actor) -> None:
+    for form in BAD:
+        with pytest.raises(BadInput):
+            tokens.create(desk, admin, **form)  # type: ignore[arg-type]
     with pytest.raises(NotFound):
         tokens.create(desk, admin, user="nobody", scopes=("read",))
