@@ -67,7 +67,7 @@ def parse_time(text: str) -> datetime | None:
     """
     if text.startswith("0001-01-0"):  # before any arithmetic: year 1 with an offset cannot be moved to UTC
         return None
-    if len(text) < 20 or text[4] != "-" or text[10] not in "Tt " or text[13] != ":":
+    if len(text) < 20 or text[4] + text[7] != "--" or text[10] not in "Tt " or text[13] != ":":
         raise ValueError(f"{text[:40]!r} is not an RFC 3339 time")
     try:
         sent = datetime.fromisoformat(text.upper())
