@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.real, pytest.mark.timeout(240)]
 
 PASSWORD = "correct horse battery staple"
 POLICY = "schema: 1\nalerts:\n  quiet_window: {1: 1s, 2: 1s, 3: 1s, 4: 1s, 5: 1s}\n"
-HOSTILE = "\"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}"
+HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}'
 LABELS = {
     "alertname": "KubePodCrashLooping",
     "severity": "warning",

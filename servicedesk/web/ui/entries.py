@@ -27,7 +27,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What is needed to say a line: the words, and the names of people and teams by id."""
+    """What is needed to say a line: the words, and the names of people and teams by id.
+
+    A requester (words.agent False) reads what became of the ticket, not the desk's notes about it.
+    """
 
     words: Words
     names: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
@@ -36,8 +39,11 @@ class Book:
         """The line for a timeline entry."""
         if e.content is None:
             return Line(_("The content was erased; the chain still holds."), icon="minus")
-        say = _KINDS.get(e.kind, _unknown)
-        return say(self, e.content) if say is not _unknown else _unknown(self, {"kind": e.kind} | dict(e.content))
+        say = _KINDS.get(e.kind)
+        line = say(self, e.content) if say else _unknown(self, {"kind": e.kind} | dict(e.content))
+        if self.words.agent or line.public or e.kind == "confirmation":
+            return line
+        return Line(line.text, line.tone, line.icon)
 
     def person(self, user_id: Any) -> str:
         if user_id is None:
@@ -62,7 +68,7 @@ def _status(b: Book, c: Content) -> Line:
     if c.get("code"):
         name = b.words.hold(c["code"]) if target == "pending" else b.words.cancel(c["code"])
         text += f" · {name.name}"
-    if c.get("resolution"):
+    if c.get("resolution") and b.words.agent:
         text += f" · {b.words.code(c['resolution']).name}, {b.words.cause(str(c.get('cause', ''))).name}"
     body = str(c.get("reason") or c.get("notes") or "")
     return Line(text, word.tone if word else "grey", word.icon if word else "circle", body)

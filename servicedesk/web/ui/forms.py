@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from servicedesk.errors import BadInput, Conflict, DeskError, NotAllowed, Refusal, Refused, Stale
+from servicedesk.errors import BadInput, Conflict, DeskError, NotAllowed, Refusal, Refused
 from servicedesk.web.i18n import gettext as _
 from servicedesk.web.ui.filters import zone
 
@@ -58,8 +58,9 @@ class Form:
             return 422
         if isinstance(error, Refused):
             self.refusals = error.refusals
-            if isinstance(error, Stale):
+            if any(r.guard == "G11" for r in error.refusals):
                 self.headline = _("Somebody changed it meanwhile")
+            if all(r.guard == "G11" for r in error.refusals):
                 return 412
             return 409
         self.errors = {"": str(error)}

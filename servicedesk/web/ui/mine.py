@@ -59,7 +59,7 @@ def _told(form: Form, staff: bool) -> NewTicket:
 
 
 def _new_page(form: Form) -> str:
-    types = options.triples({name: name for name in TYPES}, lambda n: speak()._named(desk().policy.types, n))
+    types = options.triples({name: name for name in TYPES}, speak().type_word)
     return shell(
         "my/new.html",
         "new",

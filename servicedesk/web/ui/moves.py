@@ -9,7 +9,7 @@ from typing import Any
 from flask import url_for
 
 from servicedesk.desk import Desk
-from servicedesk.domain.incident import Actor, Facts, parse_number
+from servicedesk.domain.incident import REVIEW, Actor, Facts, parse_number
 from servicedesk.errors import BadInput, NotFound, Refusal
 from servicedesk.services import incidents, resolution, second_person
 from servicedesk.store.views.ticket import Ticket
@@ -144,7 +144,7 @@ MOVES: dict[str, PageMove] = {
     )
 }
 """In the order of the buttons."""
-_NEVER_FIRST = {"cancel", "reopen", "hold", "ask_second_person", "explain"}
+_NEVER_FIRST = {"waive_review", "cancel", "reopen", "hold", "ask_second_person", "explain"}
 _ELSEWHERE = {"assign", "edit", "comment", "work_steps", "submit_review", "request_changes", "add_action"}
 _REVIEW_LABELS = {
     "write_review": (marked("Write the review"), "pencil"),
@@ -178,11 +178,12 @@ def buttons(facts: Facts, actions: Mapping[str, tuple[Refusal, ...] | None]) -> 
     """(possible, barred) in the order of the table; the first that is possible is the thing to do."""
     drawn = [_button(facts, m, actions[m.name]) for m in MOVES.values() if _drawn(facts, m.name, actions)]
     review = url_for("ui.review", number=facts.id)
-    drawn += [
+    links = [
         Button(name, _(label), icon, review, link=True, reasons=actions[name] or ())
         for name, (label, icon) in _REVIEW_LABELS.items()
         if name in actions and _review_drawn(facts, name)
     ]
+    drawn = links + drawn if facts.status == REVIEW else drawn + links
     possible = [b for b in drawn if not b.reasons]
     first = next((b for b in possible if b.name not in _NEVER_FIRST), None)
     possible = [_first(b) if b is first else b for b in possible]

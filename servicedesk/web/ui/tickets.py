@@ -16,7 +16,7 @@ from servicedesk.services.playbooks import with_texts
 from servicedesk.store.views import gates as gate_views
 from servicedesk.store.views import nav, reviews, ticket, timeline
 from servicedesk.store.views.ticket import Ticket
-from servicedesk.web import auth
+from servicedesk.web import auth, i18n
 from servicedesk.web.context import desk
 from servicedesk.web.i18n import gettext as _
 
@@ -28,6 +28,7 @@ from .links import Link, where
 from .options import options
 from .page import shell, speak, submit, ticket_url
 from .sentences import say
+from .words import Words
 
 SHOWN_LINES = 100
 
@@ -53,7 +54,7 @@ def show(number: int, **forms: Any) -> str:
     """The page, with forms on it that were sent and refused."""
     actor, t, facts = load(number)
     if not auth.sees_everything(actor):
-        return shell("my/ticket.html", "my", **_requester_data(actor, t, facts), **forms)
+        return shell("my/ticket.html", "my", **(_requester_data(actor, t, facts) | forms))
     actions = lifecycle.allowed(facts, actor)
     possible, barred = moves.buttons(facts, actions)
     data = _records(t) | _timeline(t.id)
@@ -66,7 +67,7 @@ def show(number: int, **forms: Any) -> str:
         open_moves=possible,
         barred_moves=barred,
         locked=_locked(t),
-        may=_may(actions, facts),
+        may=_may(actions),
         gates=shown,
         missing=sum(1 for g in shown if g.mark == "open"),
         stations=stations(facts, actor),
@@ -153,11 +154,9 @@ def _locked(t: Ticket) -> str:
     return _("It is cancelled and locked.") if t.status == CANCELLED else ""
 
 
-def _may(actions: Mapping[str, Any], facts: Facts) -> dict[str, bool]:
+def _may(actions: Mapping[str, Any]) -> dict[str, bool]:
     """What the page itself offers besides the buttons: True where the action is open."""
-    return {name: name in actions and actions[name] is None for name in lifecycle.ACTIONS} | {
-        "resolve_shown": facts.status in ("in_progress", "pending"),
-    }
+    return {name: name in actions and actions[name] is None for name in lifecycle.ACTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +223,8 @@ def _requester_data(actor: Actor, t: Ticket, facts: Facts) -> dict[str, Any]:
     return {
         "t": t,
         "timeline": [e for e in page.items if e.kind in public],
-        "book": Book(speak(), names),
-        "may": _may(actions, facts),
+        "book": Book(Words(desk().policy, i18n.language(), agent=False), names),
+        "may": _may(actions),
         "comment_form": filled(),
         "confirm_form": filled(version=t.version, ticket=t.number),
     }
@@ -255,12 +254,19 @@ def do(number: int, action: str) -> Any:
 
 def _act_page(number: int, move: moves.PageMove, form: Form) -> str:
     actor, t, facts = load(number)
+    _check_offered(actor, move)
     actions = lifecycle.allowed(facts, actor)
     reasons = actions.get(move.name) if move.name in actions else ()
     template = f"incident/act_{move.name}.html" if move.form else "incident/act.html"
     return shell(
         template, "queue", t=t, facts=facts, move=move, form=form, reasons=reasons or (), **options(t, move.name)
     )
+
+
+def _check_offered(actor: Actor, move: moves.PageMove) -> None:
+    """A requester has few forms; the others would show them the desk's people and teams. Raises NotFound."""
+    if not auth.sees_everything(actor) and move.name not in ("confirm", "reopen"):
+        raise NotFound("There is no such action.")
 
 
 @post("/incidents/<number:number>/comments")

@@ -191,7 +191,10 @@ class Words:
         return Shown(label.text(self.language), word.explain.text(self.language), tone, icon)
 
     def type(self, name: str) -> str:
-        return self._named(self.policy.types, name).name
+        return self.type_word(name).name
+
+    def type_word(self, name: str) -> Shown:
+        return self._named(self.policy.types, name)
 
     def category(self, name: str) -> str:
         label = self.policy.categories.get(name)

@@ -14,7 +14,7 @@ from servicedesk.web.context import desk
 from . import tickets
 from .blueprint import get, post
 from .forms import typed
-from .page import submit, ticket_url
+from .page import need_staff, submit, ticket_url
 
 
 @post("/incidents/<number:number>/runs/<int:run_id>/steps/<step>")
@@ -47,7 +47,7 @@ def attach(number: int) -> Any:
 @get("/incidents/<number:number>/runs/<int:run_id>/source")
 def run_source(number: int, run_id: int) -> Response:
     """The source text of a playbook as it was attached."""
-    tickets.load(number)
+    need_staff()
     with desk().read() as tx:
         run = next((r for r in ticket.runs(tx, number) if r.id == run_id), None)
     if run is None:
