@@ -14,14 +14,15 @@ import re
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-
-import requests
+from typing import TYPE_CHECKING, Any
 
 from servicedesk import __version__
 from servicedesk.channels.channel import Channel, Permanent, Temporary
 from servicedesk.config import Config
 from servicedesk.domain.messages import Message, line
+
+if TYPE_CHECKING:
+    import requests
 
 TIMEOUT = 10.0  # seconds, to connect and between two bytes of the answer
 _LATER = {408, 425, 429}
@@ -74,6 +75,8 @@ def _key(secret: str) -> bytes:
 
 def send(config: Config, _target: str, message: Message) -> str:
     """Post the message; answers the receiver's own id, or its status. Raises Temporary or Permanent."""
+    import requests  # here, because the desk starts without it
+
     body = json.dumps(body_of(message), ensure_ascii=False).encode()
     now = int(time.time())  # the receiver compares it with its own clock
     webhook_id = f"msg_{message.id}"
@@ -94,6 +97,8 @@ def send(config: Config, _target: str, message: Message) -> str:
 
 
 def _post(url: str, body: bytes, headers: dict[str, str]) -> str:
+    import requests
+
     with requests.Session() as session:
         session.trust_env = False  # no proxy, no .netrc from the environment
         with session.post(

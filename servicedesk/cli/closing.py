@@ -81,14 +81,14 @@ def show(number: int) -> None:
     """The newest version as Markdown (with --json: as stored)."""
     import msgspec
 
-    from servicedesk.store.views import reviews
+    from servicedesk.store.views import gates, reviews, ticket
     from servicedesk.web.review_text import markdown
 
     with opened() as desk, desk.read() as tx:
-        found = reviews.versions(tx, number)
-        if not found:
+        found, about = reviews.versions(tx, number), ticket.find(tx, number)
+        if not found or about is None:
             raise NotFound("There is no review yet.")
-        text = markdown(tx, found[0])
+        text = markdown(found[0], about.title, gates.action_items(tx, number))
     emit(msgspec.to_builtins(found[0]), text.rstrip())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Callable
@@ -65,6 +66,7 @@ class _opened:
 
 def _serve(workers: bool) -> None:
     stop = _until_signal()
+    gc.disable()  # what is loaded at the start stays: looking through it again and again only delays
     with _opened() as desk:
         loop = _loop(desk) if workers else None
         server = _server(desk, loop)  # binds first: a taken port must not use up what is shown once
@@ -72,6 +74,8 @@ def _serve(workers: bool) -> None:
         server.start()
         if loop:
             loop.start()
+        gc.freeze()
+        gc.enable()
         click.echo(f"Ready: {desk.config.base_url}")
         _wait(stop, server)
         server.stop()

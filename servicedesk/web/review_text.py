@@ -9,22 +9,20 @@ import nh3
 from markdown_it import MarkdownIt
 from markupsafe import escape
 
+from servicedesk.domain.incident import number
 from servicedesk.domain.review import FIELDS, TIMES, Field
-from servicedesk.store.db import Tx
-from servicedesk.store.views import gates, ticket
+from servicedesk.store.views.gates import ActionItem
 from servicedesk.store.views.reviews import Review
 
 
-def markdown(tx: Tx, review: Review) -> str:
-    """Every field of the review with the ticket's head and its action items."""
-    about = ticket.find(tx, review.incident_id)
-    title = f"{about.number}: {about.title}" if about else str(review.incident_id)
-    lines = [f"# Review of {_line(title)}", "", *_head(review), ""]
+def markdown(review: Review, title: str, actions: tuple[ActionItem, ...]) -> str:
+    """Every field of the review. title: of the ticket; actions: its action items."""
+    lines = [f"# Review of {_line(f'{number(review.incident_id)}: {title}')}", "", *_head(review), ""]
     for field in FIELDS:
         text = _field(field, review.body.get(field.name))
         if text:
             lines += [f"## {field.title}", "", text, ""]
-    lines += _actions(gates.action_items(tx, review.incident_id))
+    lines += _actions(actions)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -60,14 +58,14 @@ def _time(name: str, value: Any) -> str:
     return f"- {name.replace('_', ' ')}: {_line(told.get('at'))}{by}"
 
 
-def _actions(items: tuple[gates.ActionItem, ...]) -> list[str]:
+def _actions(items: tuple[ActionItem, ...]) -> list[str]:
     if not items:
         return []
     lines = [f"- [{'x' if a.status == 'done' else ' '}] {_line(a.title)} ({_about(a)})" for a in items]
     return ["## Action items", "", *lines]
 
 
-def _about(a: gates.ActionItem) -> str:
+def _about(a: ActionItem) -> str:
     due = f"due {a.due_at:%Y-%m-%d}" if a.due_at else "no date"
     parts = (a.type or "no type", a.owner or "no owner", due, a.status.replace("_", " "))
     return ", ".join(_line(part) for part in parts)

@@ -25,6 +25,14 @@ def head(tx: Tx, incident_id: int) -> Head | None:
     return None if r is None else Head(r.version, r.requester_id)
 
 
+def user_ids(tx: Tx, names: Iterable[str]) -> dict[str, int]:
+    """Ids by sign-in name; a name that nobody has is absent."""
+    wanted = sorted(set(names) - {""})
+    if not wanted:
+        return {}
+    return {r.name: r.id for r in tx.run(select(user.c.id, user.c.name).where(user.c.name.in_(wanted)))}
+
+
 def user_id(tx: Tx, name: str) -> int | None:
     """The id of a user by sign-in name."""
     found: int | None = tx.run(select(user.c.id).where(user.c.name == name)).scalar_one_or_none()

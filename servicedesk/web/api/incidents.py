@@ -11,7 +11,6 @@ from msgspec import UNSET
 from servicedesk.domain.incident import STATES, Actor, parse_number
 from servicedesk.errors import BadInput, NotFound
 from servicedesk.services import incidents
-from servicedesk.store.db import Tx
 from servicedesk.store.views import api_incidents as look
 from servicedesk.store.views import queue
 from servicedesk.store.views.paging import Page
@@ -65,7 +64,8 @@ def list_incidents(query: shapes.IncidentQuery) -> Page[shapes.IncidentRow]:
     """List tickets: new and in progress first."""
     actor = auth.current_actor()
     with desk().read() as tx:
-        wanted = _filter(tx, query, actor)
+        users = look.user_ids(tx, (query.owner, query.requester))
+        wanted = _filter(query, actor, users, look.team_id(tx, query.team))
         if wanted is None:
             return Page(())
         page = queue.tickets(tx, wanted, sort=query.sort, cursor=query.cursor, limit=query.limit)
@@ -73,10 +73,9 @@ def list_incidents(query: shapes.IncidentQuery) -> Page[shapes.IncidentRow]:
     return Page(tuple(whole.row(r, names) for r in page.items), page.next)
 
 
-def _filter(tx: Tx, q: shapes.IncidentQuery, actor: Actor) -> queue.Filter | None:
+def _filter(q: shapes.IncidentQuery, actor: Actor, users: dict[str, int], team: int | None) -> queue.Filter | None:
     """The filter of the read model; None when it names somebody or something that does not exist."""
-    owner, requester = _person(tx, q.owner, actor), _person(tx, q.requester, actor)
-    team = look.team_id(tx, q.team) if q.team else None
+    owner, requester = _person(q.owner, actor, users), _person(q.requester, actor, users)
     if -1 in (owner, requester) or (q.team and team is None):
         return None
     if not auth.sees_everything(actor):
@@ -102,11 +101,11 @@ def _filter(tx: Tx, q: shapes.IncidentQuery, actor: Actor) -> queue.Filter | Non
     )
 
 
-def _person(tx: Tx, name: str, actor: Actor) -> int | None:
+def _person(name: str, actor: Actor, users: dict[str, int]) -> int | None:
     """The id of a sign-in name; -1: nobody has it."""
     if name in ("", "none"):
         return None
-    found = actor.id if name == "me" else look.user_id(tx, name)
+    found = actor.id if name == "me" else users.get(name)
     return -1 if found is None else found
 
 

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from servicedesk.domain import review as rules
 from servicedesk.errors import NotFound
 from servicedesk.services import reviews
+from servicedesk.store.views import gates, ticket
 from servicedesk.store.views import reviews as versions
 from servicedesk.web import auth, review_text
 from servicedesk.web.context import desk
@@ -132,4 +133,6 @@ def as_html(number: int) -> Response:
 def _text(number: int) -> str:
     review = _review(number)
     with desk().read() as tx:
-        return review_text.markdown(tx, review)
+        about = ticket.find(tx, number)
+        actions = gates.action_items(tx, number)
+    return review_text.markdown(review, about.title if about else "", actions)
