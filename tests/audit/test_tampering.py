@@ -227,6 +227,14 @@ def test_a_forged_gate_does_not_hide_behind_erased_content(desk: Desk, tickets: 
     assert faults(desk) == [Fault("INC-3", STATUS["confirmation"][1])]
 
 
+@pytest.mark.feature("A3", "A4")
+def test_erasing_everything_that_was_said_leaves_the_proof(desk: Desk, tickets: Tickets, tamper: Tamper) -> None:
+    desk.write(lambda tx: tx.run(text("DELETE FROM timeline_content")) and None)
+    assert faults(desk) == []
+    tamper("UPDATE confirmation SET at = at + 1 WHERE incident_id = :n", n=tickets[0])
+    assert faults(desk) == [Fault("INC-1", STATUS["confirmation"][1])]
+
+
 @pytest.mark.feature("A3")
 def test_the_anchors_themselves(desk: Desk, tickets: Tickets, clock: Clock) -> None:
     audit.anchor(desk)
