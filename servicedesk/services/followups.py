@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, insert, select, update
-
 from servicedesk.desk import Desk
 from servicedesk.domain.guards import blank
 from servicedesk.domain.incident import Action, Actor
@@ -17,8 +15,8 @@ from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared import lookup, timeline, transition
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.timeline import Line
+from servicedesk.store import gates
 from servicedesk.store.db import Tx
-from servicedesk.store.tables import action_item, task
 
 ACTION_STATES = ("open", "in_progress", "done", "wont_do")
 TASK_STATES = ("open", "done", "skipped")
@@ -40,13 +38,13 @@ def add_action(
     """A follow-up; it may be incomplete (G9 then bars closing). Answers its id."""
     given = {"title": title, "type": type, "owner": owner, "due": due, "blocking": blocking, "tracking": tracking}
     _check(given, _ACTION_KEYS, ACTION_STATES)
-    return _add(desk, actor, number, action_item, "add_action", "action", given)
+    return _add(desk, actor, number, gates.ACTIONS, "add_action", "action", given)
 
 
 def update_action(desk: Desk, actor: Actor, number: int, action_id: int, changes: Mapping[str, Any]) -> None:
     """Done needs a proof, wont_do a reason. Judged at once: the last blocking action may close the ticket."""
     _check(changes, _ACTION_KEYS, ACTION_STATES)
-    _change(desk, actor, number, action_item, action_id, "add_action", "action", changes)
+    _change(desk, actor, number, gates.ACTIONS, action_id, "add_action", "action", changes)
 
 
 def add_task(
@@ -61,13 +59,13 @@ def add_task(
     """A piece of work on the ticket; mandatory ones bar M4 until done or skipped with a reason. Answers its id."""
     given = {"title": title, "assignee": assignee, "due": due, "mandatory": mandatory}
     _check(given, _TASK_KEYS, TASK_STATES)
-    return _add(desk, actor, number, task, "work_steps", "task", given)
+    return _add(desk, actor, number, gates.TASKS, "work_steps", "task", given)
 
 
 def update_task(desk: Desk, actor: Actor, number: int, task_id: int, changes: Mapping[str, Any]) -> None:
     """status: open, done, or skipped with a reason."""
     _check(changes, _TASK_KEYS, TASK_STATES)
-    _change(desk, actor, number, task, task_id, "work_steps", "task", changes)
+    _change(desk, actor, number, gates.TASKS, task_id, "work_steps", "task", changes)
 
 
 def _check(given: Mapping[str, Any], known: set[str], states: tuple[str, ...]) -> None:
@@ -95,12 +93,11 @@ def _columns(tx: Tx, given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _add(desk: Desk, actor: Actor, number: int, table: Table, act: str, kind: str, given: Mapping[str, Any]) -> int:
+def _add(desk: Desk, actor: Actor, number: int, table: Any, act: str, kind: str, given: Mapping[str, Any]) -> int:
     def change(tx: Tx) -> int:
         f = loader.load(tx, desk, number)
         transition.judged(f, actor, Action(act))
-        values = _columns(tx, given) | {"incident_id": number, "created_at": tx.now, "updated_at": tx.now}
-        new_id: int = tx.run(insert(table).values(values).returning(table.c.id)).scalar_one()
+        new_id = gates.add_followup(tx, table, _columns(tx, given) | {"incident_id": number})
         timeline.append(tx, desk, Line(number, kind, {"id": new_id} | _told(given), actor))
         return new_id
 
@@ -111,7 +108,7 @@ def _change(
     desk: Desk,
     actor: Actor,
     number: int,
-    table: Table,
+    table: Any,
     row_id: int,
     act: str,
     kind: str,
@@ -120,12 +117,12 @@ def _change(
     def change(tx: Tx) -> None:
         f = loader.load(tx, desk, number)
         transition.judged(f, actor, Action(act))
-        row = tx.run(select(table).where(table.c.id == row_id, table.c.incident_id == number)).first()
+        row = gates.followup(tx, table, row_id, number)
         if row is None:
             raise NotFound(f"The ticket has no {kind} {row_id}.")
         values = _columns(tx, changes)
         _check_end(dict(row._mapping) | values)
-        tx.run(update(table).where(table.c.id == row_id).values(values | {"updated_at": tx.now}))
+        gates.change_followup(tx, table, row_id, values)
         timeline.append(tx, desk, Line(number, kind, {"id": row_id, "title": row.title} | _told(changes), actor))
         judge(tx, desk, number)
 

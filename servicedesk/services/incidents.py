@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
-
 from servicedesk.desk import Desk
 from servicedesk.domain import business_time
 from servicedesk.domain import incident as words
@@ -21,8 +19,8 @@ from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
 from servicedesk.services.shared.timeline import Line
+from servicedesk.store import tickets
 from servicedesk.store.db import Tx
-from servicedesk.store.tables import incident
 
 LIMITS = {"title": 300, "description": 20_000, "text": 20_000, "reason": 2_000}
 CHANNELS = ("portal", "phone", "api", "cli", "mail", "chat")
@@ -80,7 +78,7 @@ def _open(tx: Tx, desk: Desk, actor: Actor, form: NewTicket) -> int:
         "started_at": tx.now,
         "unassigned_due_at": unassigned_due(desk.policy, priority, tx.now),
     }
-    number: int = tx.run(insert(incident).values(row).returning(incident.c.id)).scalar_one()
+    number = tickets.add(tx, row)
     said = {k: row[k] for k in ("type", "title", "description", "category", "impact", "urgency", "priority", "channel")}
     timeline.append(tx, desk, Line(number, "created", said | {"creation": row["creation"]}, actor, "M1"))
     playbooks.attach(tx, desk, playbooks.Ticket(number, {}, form.type, form.category, str(row["service_label"])))
@@ -318,8 +316,7 @@ def _say(tx: Tx, desk: Desk, f: Facts, actor: Actor, text: str, public: bool) ->
 
 
 def _waits_for_requester(tx: Tx, number: int) -> bool:
-    reason: str | None = tx.run(select(incident.c.hold_reason).where(incident.c.id == number)).scalar()
-    return reason == "requester"
+    return bool(tickets.get(tx, number).hold_reason == "requester")
 
 
 def cancel(
@@ -377,7 +374,7 @@ def _set(tx: Tx, desk: Desk, f: Facts, values: Mapping[str, Any], bump: bool = T
     changes = dict(values) | {"updated_at": tx.now}
     if bump:
         changes["version"] = f.version + 1
-    tx.run(update(incident).where(incident.c.id == f.id).values(changes))
+    tickets.change(tx, f.id, changes)
     tx.after_commit.append(lambda: desk.wake.notify("changes"))
 
 

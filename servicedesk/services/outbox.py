@@ -35,27 +35,26 @@ CONFIRM_PAGE = "/portal/confirm/{}"
 def send_due(desk: Desk) -> int:
     """Send what is due, one row after the other; answers how many were settled (sent, or given up).
 
-    0: nothing more to do now. A channel that is down is tried once a call. Raises Busy when the database is away.
+    0: nothing more to do now. Of a channel that is down one row tries for all. Raises Busy when the database is away.
     """
     settled = 0
-    down: set[str] = set()
     for _ in range(BATCH):
-        row = _claim(desk, down)
+        row = _claim(desk)
         if row is None:
             break
-        settled += _handle(desk, row, down)
+        settled += _handle(desk, row)
     return settled
 
 
-def _claim(desk: Desk, down: set[str]) -> Claimed | None:
+def _claim(desk: Desk) -> Claimed | None:
     with desk.read() as tx:
         if not outbox.is_due(tx):
             return None
     lease = secrets.token_hex(8)
-    return desk.write(lambda tx: outbox.claim(tx, lease, tx.now + LEASE, down), Priority.SLICE)
+    return desk.write(lambda tx: outbox.claim(tx, lease, tx.now + LEASE), Priority.SLICE)
 
 
-def _handle(desk: Desk, row: Claimed, down: set[str]) -> int:
+def _handle(desk: Desk, row: Claimed) -> int:
     """Send one row and settle it; 1 when it will not be tried again."""
     if row.tries > MAX_TRIES:  # its last tries did not end: a crash of ours, again and again
         return _given_up(desk, row, f"given up after {MAX_TRIES} tries: {row.error or 'no try came to an end'}")
@@ -63,7 +62,7 @@ def _handle(desk: Desk, row: Claimed, down: set[str]) -> int:
         desk.fault("outbox.before_send")
         provider_id = _send(desk, row)
     except Temporary as error:
-        return _later(desk, row, error, down)
+        return _later(desk, row, error)
     except Permanent as error:
         return _given_up(desk, row, str(error))
     desk.fault("outbox.before_mark")
@@ -107,7 +106,7 @@ def _path(desk: Desk, row: Claimed) -> str:
     return CONFIRM_PAGE.format(link.secret(desk.audit_key))
 
 
-def _later(desk: Desk, row: Claimed, error: Temporary, down: set[str]) -> int:
+def _later(desk: Desk, row: Claimed, error: Temporary) -> int:
     if row.tries >= MAX_TRIES:
         return _given_up(desk, row, f"given up after {MAX_TRIES} tries: {error}")
     chance = random.random()  # noqa: S311 - spreads the load, no secret
@@ -120,8 +119,6 @@ def _later(desk: Desk, row: Claimed, error: Temporary, down: set[str]) -> int:
 
     desk.write(change, Priority.SLICE)
     metrics.notification(row.channel, "retry")
-    if error.down:
-        down.add(row.channel)
     return 0
 
 

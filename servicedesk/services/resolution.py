@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
-
 from servicedesk.desk import Desk
 from servicedesk.domain import incident as words
 from servicedesk.domain import review as review_rules
@@ -20,8 +18,9 @@ from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
 from servicedesk.services.shared.timeline import Line
+from servicedesk.store import gates, tickets
+from servicedesk.store import reviews as store
 from servicedesk.store.db import Tx
-from servicedesk.store.tables import confirmation, incident, member, review, signin_link, user, verification
 
 VERDICTS = ("pass", "fail", "inconclusive")
 LIMIT = 20_000
@@ -85,25 +84,18 @@ def _check_resolution(desk: Desk, code: str, cause: str, texts: Mapping[str, str
 def _declare_ended(tx: Tx, f: Facts, actor: Actor) -> None:
     ids = [a.id for a in f.alerts if not a.clears]
     if ids:
-        tx.run(
-            update(member)
-            .where(member.c.incident_id == f.id, member.c.alert_id.in_(ids))
-            .values(declared_ended_at=tx.now, declared_ended_by=actor.id)
-        )
+        tickets.declare_ended(tx, f.id, ids, actor.id)
 
 
 def _fill_micro(tx: Tx, desk: Desk, f: Facts, actor: Actor, review_id: int, given: Mapping[str, Any]) -> None:
     """The micro review inside the resolve dialog: complete, so submitted at once; approved in state `review`."""
-    row = tx.run(select(review).where(review.c.id == review_id)).one()
+    row = store.get(tx, review_id)
     body = dict(row.body) | dict(given)
     lacking = review_rules.missing(body, row.depth, [], loader.TEMPLATE_NOTES)
     if row.depth != review_rules.MICRO or lacking:
         raise BadInput(lacking or {"review": f"A {row.depth} review is due: write it in the review editor."})
-    tx.run(
-        update(review)
-        .where(review.c.id == review_id)
-        .values(body=body, author_id=actor.id, authors=[actor.id], status="in_review", submitted_at=tx.now)
-    )
+    given_in = {"author_id": actor.id, "authors": [actor.id], "status": "in_review", "submitted_at": tx.now}
+    store.change(tx, review_id, given_in | {"body": body})
     said = {"version": row.version, "depth": row.depth, "status": "in_review"}
     timeline.append(tx, desk, Line(f.id, "review", said, actor))
 
@@ -138,7 +130,7 @@ def verify(
         transition.judged(f, actor, Action("verify", version))
         record = {"verdict": verdict, "tested": tested, "evidence": evidence, "no_new_problem": no_new_problem}
         key = {"incident_id": number, "cycle": f.cycle, "kind": "person", "actor_id": actor.id, "at": tx.now}
-        tx.run(insert(verification).values(key | record))
+        gates.add_verification(tx, key | record)
         timeline.append(
             tx, desk, Line(number, "verification", {"cycle": f.cycle, "kind": "person"} | record, actor, "G6")
         )
@@ -182,7 +174,7 @@ def _check_comment(accepted: bool, comment: str) -> None:
 
 def _confirmed(tx: Tx, desk: Desk, f: Facts, actor: Actor, kind: str, accepted: bool, comment: str) -> None:
     record = {"cycle": f.cycle, "accepted": accepted, "kind": kind, "comment": comment}
-    tx.run(insert(confirmation).values(record | {"incident_id": f.id, "actor_id": actor.id, "at": tx.now}))
+    gates.add_confirmation(tx, record | {"incident_id": f.id, "actor_id": actor.id, "at": tx.now})
     timeline.append(tx, desk, Line(f.id, "confirmation", record, actor, "G7"))
     if kind == "phone":
         notice = Notice("phone_confirmed", f.id, f"{f.cycle}:{f.version}", {"text": comment, "from": actor.id})
@@ -208,7 +200,7 @@ def explain(desk: Desk, actor: Actor, number: int, text: str, version: int | Non
     def change(tx: Tx) -> None:
         f = loader.load(tx, desk, number)
         transition.judged(f, actor, Action("explain", version))
-        tx.run(update(incident).where(incident.c.id == number).values(explanation=text, version=f.version + 1))
+        tickets.change(tx, number, {"explanation": text, "version": f.version + 1})
         timeline.append(tx, desk, Line(number, "explanation", {"text": text}, actor, "G10"))
         judge(tx, desk, number)
 
@@ -228,14 +220,10 @@ def confirm_by_link(desk: Desk, secret: str, accepted: bool, comment: str = "") 
     def change(tx: Tx) -> int:
         link = _link(tx, secret)
         f = loader.load(tx, desk, link.incident_id)
-        used = tx.run(
-            update(signin_link)
-            .where(signin_link.c.id_hash == link.id_hash, signin_link.c.used_at.is_(None))
-            .values(used_at=tx.now)
-        )
-        if link.cycle != f.cycle or f.requester_id is None or not used.rowcount:
+        used = gates.use_link(tx, link.id_hash)
+        if link.cycle != f.cycle or f.requester_id is None or not used:
             raise NotFound("This link is no longer valid.")
-        name = tx.run(select(user.c.name).where(user.c.id == f.requester_id)).scalar_one()
+        name = tickets.user_name(tx, f.requester_id)
         actor = Actor(f.requester_id, name, frozenset({words.REQUESTER}))
         if accepted or f.status != words.REVIEW:  # "no" after a confirmation by phone comes in review too: M7 judges it
             transition.judged(f, actor, Action("confirm"))
@@ -245,10 +233,9 @@ def confirm_by_link(desk: Desk, secret: str, accepted: bool, comment: str = "") 
     return desk.write(change)
 
 
-def _link(tx: Tx, secret: str) -> Row[Any]:
+def _link(tx: Tx, secret: str) -> Any:
     digest = hashlib.sha256(secret.encode("utf-8", "replace")).digest()
-    query = select(signin_link).where(signin_link.c.id_hash == digest, signin_link.c.purpose == "confirm")
-    row = tx.run(query).first()
+    row = gates.confirmation_link(tx, digest)
     if row is None or row.used_at is not None or row.expires_at <= tx.now:
         raise NotFound("This link is no longer valid.")
-    return row  # type: ignore[no-any-return]
+    return row

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
-
 from servicedesk.desk import Desk
 from servicedesk.domain import incident as words
 from servicedesk.domain import review as rules
@@ -18,8 +16,9 @@ from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
 from servicedesk.services.shared.timeline import Line
+from servicedesk.store import gates, tickets
+from servicedesk.store import reviews as store
 from servicedesk.store.db import Tx
-from servicedesk.store.tables import action_item, incident, review, review_approval
 
 MAX_BODY = 200_000  # characters of all fields together
 EDITABLE = ("draft", "changes_requested")
@@ -47,7 +46,7 @@ def save(desk: Desk, actor: Actor, number: int, body: Mapping[str, Any], row_ver
             "author_id": row.author_id or actor.id,
             "authors": list(dict.fromkeys([*row.authors, actor.id])),
         }
-        tx.run(update(review).where(review.c.id == row.id).values(values))
+        store.change(tx, row.id, values)
         timeline.append(tx, desk, Line(number, "review", {"version": row.version, "status": "saved"}, actor))
         return int(row.row_version) + 1
 
@@ -64,7 +63,7 @@ def submit(desk: Desk, actor: Actor, number: int) -> None:
         if row.status not in EDITABLE:
             raise Refused([Refusal("A", "G8", f"The review is {_said(row.status)} already.", "review")])
         depth = rules.deepest([row.depth, f.review_depth])
-        lacking = rules.missing(row.body, depth, _action_types(tx, number), loader.TEMPLATE_NOTES)
+        lacking = rules.missing(row.body, depth, gates.action_types(tx, number), loader.TEMPLATE_NOTES)
         cause = row.body.get("cause_class")
         if "cause_class" not in lacking and cause and cause not in desk.policy.cause_classes:
             lacking["cause_class"] = f"Cause class: one of {', '.join(desk.policy.cause_classes)}."
@@ -91,8 +90,7 @@ def approve(desk: Desk, actor: Actor, number: int, comment: str = "") -> None:
         self_reviewed = alone and row.depth != rules.MICRO
         approvals = set(f.review.approvals if f.review else ()) | {actor.id}
         if f.review is None or actor.id not in f.review.approvals:
-            vote = {"review_id": row.id, "actor_id": actor.id, "at": tx.now, "self_reviewed": self_reviewed}
-            tx.run(insert(review_approval).values(vote))
+            store.add_vote(tx, row.id, actor.id, self_reviewed)
         needed = rules.approvals_needed(desk.policy, row.depth, f.top_priority, f.solo_mode)
         solo_second = f.solo_mode and rules.approvals_needed(desk.policy, row.depth, f.top_priority, False) > 1
         if len(approvals) < needed:
@@ -102,14 +100,14 @@ def approve(desk: Desk, actor: Actor, number: int, comment: str = "") -> None:
         marked = self_reviewed or row.self_reviewed or solo_second
         values = {"status": "approved", "decided_at": tx.now, "self_reviewed": marked, "reviewer_id": actor.id}
         if marked:
-            tx.run(update(incident).where(incident.c.id == number).values(self_reviewed=True))
+            tickets.change(tx, number, {"self_reviewed": True})
         _record(tx, desk, f, actor, row, values, {"comment": comment, "self_reviewed": marked})
         judge(tx, desk, number)
 
     desk.write(change)
 
 
-def _check_approvable(f: Facts, row: Row[Any]) -> None:
+def _check_approvable(f: Facts, row: Any) -> None:
     if row.status != "in_review":
         raise Refused([Refusal("A", "G8", f"The review is {_said(row.status)}: it must be submitted first.", "review")])
     if rules.deepest([row.depth, f.review_depth]) != row.depth:
@@ -155,13 +153,12 @@ def waive(desk: Desk, actor: Actor, number: int, reason: str) -> None:
     desk.write(change)
 
 
-def _current(tx: Tx, desk: Desk, f: Facts, actor: Actor) -> Row[Any]:
+def _current(tx: Tx, desk: Desk, f: Facts, actor: Actor) -> Any:
     """The review of this cycle, drafted now if the cycle has none yet. In `cancelled` only where one is due."""
     if f.status == words.CANCELLED and (f.review is None or f.review.cycle != f.cycle):
         raise Refused([Refusal("A", "G8", "No review is due for this cancelled ticket.", "review")])
     review_id = drafts.ensure(tx, desk, f, actor)
-    row: Row[Any] = tx.run(select(review).where(review.c.id == review_id)).one()
-    return row
+    return store.get(tx, review_id)
 
 
 def _record(
@@ -169,19 +166,14 @@ def _record(
     desk: Desk,
     f: Facts,
     actor: Actor,
-    row: Row[Any],
+    row: Any,
     values: Mapping[str, Any],
     said: Mapping[str, Any] | None = None,
 ) -> None:
-    tx.run(update(review).where(review.c.id == row.id).values(dict(values)))
+    store.change(tx, row.id, values)
     told = {"version": row.version, "depth": values.get("depth", row.depth), "status": values["status"]}
     timeline.append(tx, desk, Line(f.id, "review", told | dict(said or {}), actor, "G8"))
     tx.after_commit.append(lambda: desk.wake.notify("changes"))
-
-
-def _action_types(tx: Tx, number: int) -> list[str]:
-    a = action_item.c
-    return list(tx.run(select(a.type).where(a.incident_id == number, a.status != "wont_do")).scalars())
 
 
 def _said(status: str) -> str:

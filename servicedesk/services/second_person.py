@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
-
 from servicedesk.desk import Desk
 from servicedesk.domain import incident as words
 from servicedesk.domain.guards import blank
@@ -19,8 +17,8 @@ from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
 from servicedesk.services.shared.settings import solo_mode
 from servicedesk.services.shared.timeline import Line
+from servicedesk.store import gates, tickets
 from servicedesk.store.db import Tx
-from servicedesk.store.tables import incident, second_person_request
 
 KINDS = {  # kind → what the first person must be, what the second must be
     "override_unconfirmed": (words.LEAD, words.AGENT),
@@ -51,9 +49,7 @@ def ask(desk: Desk, actor: Actor, number: int, kind: str, reason: str, payload: 
             "asked_at": tx.now,
             "expires_at": tx.now + LIFETIME,
         }
-        new_id: int = tx.run(
-            insert(second_person_request).values(row).returning(second_person_request.c.id)
-        ).scalar_one()
+        new_id = gates.add_request(tx, row)
         said = {"request": new_id, "kind": kind, "reason": reason, "status": "asked"}
         timeline.append(tx, desk, Line(number, "second_person", said, actor))
         notify.enqueue(tx, desk, [Notice("second_person", number, str(new_id), {"text": reason, "from": actor.id})])
@@ -74,23 +70,19 @@ def refuse(desk: Desk, actor: Actor, request_id: int, comment: str) -> None:
 
 
 def _decide(desk: Desk, actor: Actor, request_id: int, status: str, comment: str) -> None:
-    r = second_person_request.c
-
     def change(tx: Tx) -> None:
-        number = tx.run(select(r.incident_id).where(r.id == request_id)).scalar()
-        if number is None:
+        asked = gates.request(tx, request_id)
+        if asked is None:
             raise NotFound(f"There is no second-person request {request_id}.")
+        number = asked.incident_id
         f = loader.load(tx, desk, number)
-        row = tx.run(select(second_person_request).where(r.id == request_id)).one()
+        row = gates.request(tx, request_id) or asked  # again, now that the ticket is locked
         _check(row, f.cycle, f.status)
         alone = _alone(tx, desk, actor, row)
-        tx.run(
-            update(second_person_request)
-            .where(r.id == request_id)
-            .values(status=status, decided_by=actor.id, decided_at=tx.now, comment=comment, self_reviewed=alone)
-        )
+        decided = {"status": status, "decided_by": actor.id, "comment": comment, "self_reviewed": alone}
+        gates.decide_request(tx, request_id, decided)
         if alone:
-            tx.run(update(incident).where(incident.c.id == number).values(self_reviewed=True))
+            tickets.change(tx, number, {"self_reviewed": True})
         said = {"request": request_id, "kind": row.kind, "status": status, "comment": comment, "self_reviewed": alone}
         timeline.append(tx, desk, Line(number, "second_person", said, actor))
         judge(tx, desk, number)
@@ -98,7 +90,7 @@ def _decide(desk: Desk, actor: Actor, request_id: int, status: str, comment: str
     desk.write(change)
 
 
-def _check(row: Row[Any], cycle: int, status: str) -> None:
+def _check(row: Any, cycle: int, status: str) -> None:
     if row.status != "asked":
         raise Refused([Refusal("A", "second_person", f"It is {row.status} already.", "second-person-requests")])
     if row.cycle != cycle or status not in words.UNCLOSED:
@@ -106,7 +98,7 @@ def _check(row: Row[Any], cycle: int, status: str) -> None:
         raise Refused([Refusal("A", "second_person", text, "second-person-requests")])
 
 
-def _alone(tx: Tx, desk: Desk, actor: Actor, row: Row[Any]) -> bool:
+def _alone(tx: Tx, desk: Desk, actor: Actor, row: Any) -> bool:
     if not actor.has(KINDS[row.kind][1]):
         raise NotAllowed("Only an agent decides this.")
     if actor.id != row.asked_by:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, insert, select
-
 from servicedesk.desk import Desk
 from servicedesk.domain import business_time
 from servicedesk.domain.incident import Actor, Facts
 from servicedesk.services.shared import notify, timeline
 from servicedesk.services.shared.notify import Notice
 from servicedesk.services.shared.timeline import Line
+from servicedesk.store import reviews as store
+from servicedesk.store import tickets
 from servicedesk.store.db import Tx
-from servicedesk.store.tables import incident, review, timeline_content
-from servicedesk.store.tables import timeline as timeline_table
 
 SHOWN = ("created", "alert", "status", "assignment", "verification", "confirmation", "step")
 MAX_LINES = 200
@@ -22,33 +20,30 @@ MAX_LINES = 200
 
 def ensure(tx: Tx, desk: Desk, f: Facts, actor: Actor) -> int:
     """A draft of the current cycle (version n+1, the old text kept) unless there is one; answers the review's id."""
-    newest = tx.run(
-        select(review).where(review.c.incident_id == f.id).order_by(review.c.version.desc()).limit(1)
-    ).first()
+    newest = store.newest(tx, f.id)
     if newest is not None and newest.cycle == f.cycle:
         return int(newest.id)
-    row = tx.run(select(incident).where(incident.c.id == f.id)).one()
+    row = tickets.get(tx, f.id)
     body = dict(newest.body) if newest else {}
     body |= {"times": _times(row), "timeline": _lines(tx, f.id), "cause_class": f.cause_class}
     body.setdefault("summary", "")
     days = desk.policy.review.due_in(f.review_depth, f.top_priority or 3)  # type: ignore[arg-type]
     due = business_time.add_days(desk.policy.calendar, tx.now, days)
     version = newest.version + 1 if newest else 1
-    review_id: int = tx.run(
-        insert(review)
-        .values(
-            incident_id=f.id,
-            version=version,
-            cycle=f.cycle,
-            status="draft",
-            depth=f.review_depth,
-            body=body,
-            authors=[],
-            created_at=tx.now,
-            due_at=due,
-        )
-        .returning(review.c.id)
-    ).scalar_one()
+    review_id = store.add(
+        tx,
+        {
+            "incident_id": f.id,
+            "version": version,
+            "cycle": f.cycle,
+            "status": "draft",
+            "depth": f.review_depth,
+            "body": body,
+            "authors": [],
+            "created_at": tx.now,
+            "due_at": due,
+        },
+    )
     said = {"version": version, "depth": f.review_depth, "status": "draft", "due": due.isoformat()}
     timeline.append(tx, desk, Line(f.id, "review", said, actor))
     notify.enqueue(
@@ -59,7 +54,7 @@ def ensure(tx: Tx, desk: Desk, f: Facts, actor: Actor) -> int:
     return review_id
 
 
-def _times(row: Row[Any]) -> dict[str, dict[str, str]]:
+def _times(row: Any) -> dict[str, dict[str, str]]:
     """Each from an event; what has none is left for somebody to estimate."""
     known = {
         "impact_start": row.started_at,
@@ -73,14 +68,7 @@ def _times(row: Row[Any]) -> dict[str, dict[str, str]]:
 
 
 def _lines(tx: Tx, incident_id: int) -> list[dict[str, Any]]:
-    t, c = timeline_table.c, timeline_content.c
-    rows = tx.run(
-        select(t.seq, t.at, t.kind, t.rule, c.content)
-        .outerjoin(timeline_content, (c.incident_id == t.incident_id) & (c.seq == t.seq))
-        .where(t.incident_id == incident_id, t.kind.in_(SHOWN))
-        .order_by(t.seq)
-        .limit(MAX_LINES)
-    )
+    rows = store.told(tx, incident_id, SHOWN, MAX_LINES)
     return [{"seq": r.seq, "at": r.at.isoformat(), "text": _sentence(r.kind, r.rule, r.content or {})} for r in rows]
 
 

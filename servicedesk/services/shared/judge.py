@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import insert, update
-
 from servicedesk.desk import Desk
 from servicedesk.domain import incident as words
 from servicedesk.domain.guards import blank
@@ -16,8 +14,8 @@ from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared import notify, timeline, transition
 from servicedesk.services.shared.notify import Notice
 from servicedesk.services.shared.timeline import Line
+from servicedesk.store import gates, tickets
 from servicedesk.store.db import Tx
-from servicedesk.store.tables import confirmation, incident, verification
 
 
 def judge(tx: Tx, desk: Desk, incident_id: int) -> str:
@@ -42,11 +40,11 @@ def _record_quiet(tx: Tx, desk: Desk, f: Facts) -> bool:
     evidence = f"{len(f.alerts)} alerts quiet from {f.quiet_from.isoformat()} to {f.now.isoformat()}"
     record = {"incident_id": f.id, "cycle": f.cycle, "kind": "quiet_window", "at": tx.now}
     passed = {"verdict": "pass", "tested": tested, "evidence": evidence, "no_new_problem": True}
-    tx.run(insert(verification).values(record | passed))
+    gates.add_verification(tx, record | passed)
     said = {"cycle": f.cycle, "kind": "quiet_window"}
     timeline.append(tx, desk, Line(f.id, "verification", said | passed, SYSTEM, "G6"))
     if f.requester_id is None:
-        tx.run(insert(confirmation).values(record | {"accepted": True, "comment": tested}))
+        gates.add_confirmation(tx, record | {"accepted": True, "comment": tested})
         timeline.append(
             tx, desk, Line(f.id, "confirmation", said | {"accepted": True, "comment": tested}, SYSTEM, "G7")
         )
@@ -77,4 +75,4 @@ def _close(tx: Tx, desk: Desk, f: Facts, action: Action) -> None:
 def _schedule(tx: Tx, f: Facts, due: datetime | None) -> None:
     """The instant at which the worker judges again."""
     if f.status in words.UNCLOSED:
-        tx.run(update(incident).where(incident.c.id == f.id).values(due_at=due, quiet_from=f.quiet_from))
+        tickets.change(tx, f.id, {"due_at": due, "quiet_from": f.quiet_from})

@@ -6,6 +6,7 @@ letter. Entries of a body are counted from 0, events and faulty entries alike: `
 
 from __future__ import annotations
 
+import traceback
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,8 +73,9 @@ def parse(receiver: str, body: bytes) -> Body:
     except MalformedPayload as error:
         return Body(_text(error), {}, {}, 0, 0)
     except Exception as error:  # a fault of a receiver must not stop other senders' deliveries
-        log.exception("a receiver failed on a body", receiver=receiver)
-        return Body(f"The receiver failed: {type(error).__name__}: {_text(error)}", {}, {}, 0, 0)
+        text = f"The receiver failed: {type(error).__name__}: {_text(error)}"
+        log.error("a receiver failed on a body", receiver=receiver, error=text, where=_where(error))
+        return Body(text, {}, {}, 0, 0)
     if parsed.mismatched:
         log.info("fingerprints are not those of their labels", receiver=receiver, count=parsed.mismatched)
     return Body("", dict(parsed.events), dict(parsed.errors), parsed.total, parsed.truncated)
@@ -81,6 +83,12 @@ def parse(receiver: str, body: bytes) -> Body:
 
 def _text(error: Exception) -> str:
     return visible(" ".join(str(error).split()))[:ERROR_LENGTH]
+
+
+def _where(error: Exception) -> str:
+    """The innermost line of the failure: a whole traceback with values would put senders' secrets into the log."""
+    frame = traceback.extract_tb(error.__traceback__)[-1:]
+    return f"{frame[0].filename}:{frame[0].lineno}" if frame else ""
 
 
 def step(desk: Desk, budget: int = SLICE, only: int | None = None) -> int:
@@ -181,8 +189,8 @@ def carry_out(tx: Tx, desk: Desk, seen: Sequence[Seen]) -> None:
 
 
 def _dead(desk: Desk, place: tuple[int, int], error: Exception) -> int:
-    log.warning("an event cannot be applied", delivery=place[0], index=place[1], exc_info=error)
     text = f"{type(error).__name__}: {_text(error)}"
+    log.warning("an event cannot be applied", delivery=place[0], index=place[1], error=text, where=_where(error))
     return desk.write(lambda tx: _bury(tx, place, text), Priority.SLICE)
 
 
@@ -194,7 +202,7 @@ def alone(desk: Desk, place: tuple[int, int], change: Callable[[Tx], bool]) -> b
         raise
     except Exception as error:
         text = f"{type(error).__name__}: {_text(error)}"
-        log.warning("an event still cannot be applied", delivery=place[0], index=place[1], exc_info=error)
+        log.warning("an event still cannot be applied", delivery=place[0], index=place[1], error=text)
     desk.write(lambda tx: deliveries.add_letters(tx, [(*place, text)]), Priority.SLICE)
     return False
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import update
-
 from servicedesk import metrics
 from servicedesk.desk import Desk
 from servicedesk.domain import incident as words
@@ -16,8 +14,8 @@ from servicedesk.domain.notification import unassigned_due
 from servicedesk.errors import Refused
 from servicedesk.services.shared import timeline
 from servicedesk.services.shared.timeline import Line
+from servicedesk.store import tickets
 from servicedesk.store.db import Tx
-from servicedesk.store.tables import incident
 
 _NEW_CYCLE = {"M7", "M8", "M10"}
 _CLEARED: dict[str, Any] = {  # what a new cycle forgets; the timeline remembers
@@ -71,7 +69,7 @@ def perform(
     if move.id == "M3":
         changes |= {"hold_reason": None, "hold_until": None, "next_look_at": None}
     changes |= dict(values or {})
-    tx.run(update(incident).where(incident.c.id == facts.id).values(changes))
+    tickets.change(tx, facts.id, changes)
     told = {"from": facts.status, "to": target, "cycle": changes.get("cycle", facts.cycle)}
     if action.reason:
         told["reason"] = action.reason
