@@ -61,7 +61,7 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
             text = node.value
-            if " " in text and text[0].isalpha() and (text[0].isupper() or text.startswith("is ")) and "\n" not in text:
+            if " " in text and (text[0].isupper() or text.startswith("is ")) and not set("\n=|") & set(text):
                 yield node.lineno, text
 
 
@@ -84,6 +84,7 @@ def update() -> None:
     template = collect()
     for path in catalogues():
         catalogue = read(path)
+        template.creation_date = catalogue.creation_date  # a date alone is no change
         catalogue.update(template, no_fuzzy_matching=True)
         catalogue.obsolete.clear()
         with path.open("wb") as file:
@@ -103,7 +104,9 @@ def problems() -> Iterator[str]:
         yield from (f"{language}: not in the catalogue: {text!r}" for text in sorted(wanted - have.keys()))
         yield from (f"{language}: no longer used: {text!r}" for text in sorted(have.keys() - wanted))
         for text, message in sorted(have.items()):
-            if message.fuzzy or not all([message.string] if isinstance(message.string, str) else message.string):
+            if message.fuzzy or not all(
+                [message.string] if isinstance(message.string, str) else message.string or [""]
+            ):
                 yield f"{language}: not translated: {text!r}"
             yield from (f"{language}: {text!r}: {error}" for error in message.check(catalogue))
         if path.with_suffix(".mo").read_bytes() != compiled(catalogue):

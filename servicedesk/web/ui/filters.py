@@ -22,8 +22,9 @@ from servicedesk.web.i18n import gettext as _
 from servicedesk.web.i18n import marked
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
-MONTHS = tuple(
-    marked(m) for m in ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = (
+    marked("Jan"), marked("Feb"), marked("Mar"), marked("Apr"), marked("May"), marked("Jun"),
+    marked("Jul"), marked("Aug"), marked("Sep"), marked("Oct"), marked("Nov"), marked("Dec"),
 )  # fmt: skip
 _STEPS = ((60, 1, marked("just now")), (3600, 60, marked("%(n)s min")), (172_800, 3600, marked("%(n)s h")))
 _DAYS = marked("%(n)s d")
