@@ -119,7 +119,7 @@ def _confirm(f: Facts, _a: Action, w: Actor) -> str | None:
 
 
 def _verify(f: Facts, _a: Action, w: Actor) -> str | None:
-    return None if w.system or w.has(AGENT) else "Only agents verify a fix."
+    return None if w.system or (w.has(AGENT) and w.id is not None) else "Only agents verify a fix."
 
 
 def _submit(_f: Facts, _a: Action, w: Actor) -> str | None:
@@ -127,6 +127,8 @@ def _submit(_f: Facts, _a: Action, w: Actor) -> str | None:
 
 
 def _approve(f: Facts, _a: Action, w: Actor) -> str | None:
+    if w.id is None:
+        return "Only a person with an account approves."
     r = f.review
     depth = f.review_depth if r is None else max((r.depth, f.review_depth), key=("micro", "lite", "full").index)
     if depth == "micro":
@@ -134,7 +136,7 @@ def _approve(f: Facts, _a: Action, w: Actor) -> str | None:
     role = REVIEWER if depth == "full" else AGENT
     if not (w.has(role, "review") or (role == AGENT and w.has(REVIEWER))):
         return f"A {depth} review is approved by {'a reviewer' if role == REVIEWER else 'another agent'}."
-    if f.solo_mode or w.id is None:
+    if f.solo_mode:
         return None
     if r is not None and w.id in r.authors:
         return "Who wrote in a review cannot approve it."
