@@ -163,13 +163,12 @@ def _due(tx: Tx) -> Any:
     return and_(outbox.c.state == "pending", outbox.c.due_at <= tx.now, free)
 
 
-def claim(tx: Tx, lease: str, until: datetime, but: Iterable[str] = ()) -> Claimed | None:
-    """The row that has been due longest, now ours; None when nothing is due. but: channels to leave alone.
+def claim(tx: Tx, lease: str, until: datetime) -> Claimed | None:
+    """The row that has been due longest, now ours; None when nothing is due.
 
     A lease that ended without a settlement means that somebody may have sent the row: it is marked maybe_duplicate.
     """
-    wanted = (_due(tx), outbox.c.channel.not_in(list(but)))
-    oldest = select(outbox.c.id).where(*wanted).order_by(outbox.c.due_at, outbox.c.id).limit(1)
+    oldest = select(outbox.c.id).where(_due(tx)).order_by(outbox.c.due_at, outbox.c.id).limit(1)
     found = tx.run(oldest.with_for_update(skip_locked=True)).scalar()
     if found is None:
         return None
