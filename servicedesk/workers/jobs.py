@@ -23,7 +23,7 @@ class Job:
 
 HOUR = 3600.0
 JOBS: tuple[Job, ...] = (
-    Job("deliveries", 1.0, apply.run_once, topic="deliveries", repeats=True),
+    Job("deliveries", 0.5, apply.run_once, topic="deliveries", repeats=True),
     Job("suspects", 2.0, lambda desk: suspects.run_due(desk, desk.now())),
     Job("judgement", 2.0, judgement.run_due),
     Job("outbox", 5.0, outbox.send_due, topic="outbox", repeats=True),

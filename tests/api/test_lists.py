@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from servicedesk.services import apply
 from tests.api.conftest import Callers
@@ -134,8 +135,8 @@ def test_filters(one: Callers, clock: Clock) -> None:
 @pytest.mark.feature("O5")
 def test_figures(callers: Callers, clock: Clock) -> None:
     deliver(callers, alert("DiskFull", clock, instance="db1"))
-    text = callers.app.test_client().get("/metrics").text
-    (line,) = [line for line in text.splitlines() if line.startswith("servicedesk_incidents{")]
+    told = callers.app.test_client().get("/metrics").text
+    (line,) = [line for line in told.splitlines() if line.startswith("servicedesk_incidents{")]
     assert 'status="new"' in line
     assert line.endswith(" 1.0")
     for name in (
@@ -152,8 +153,8 @@ def test_figures(callers: Callers, clock: Clock) -> None:
         "servicedesk_http_requests_total",
         "servicedesk_http_request_seconds",
     ):
-        assert f"# TYPE {name} " in text, name
-    assert 'route="/api/v1/receivers/alertmanager"' in text
+        assert f"# TYPE {name} " in told, name
+    assert 'route="/api/v1/receivers/alertmanager"' in told
     callers.lead.get("/incidents/987654", 404)
     callers.lead.get("/nothing/like/this", 404)
     again = callers.app.test_client().get("/metrics").text
@@ -166,6 +167,10 @@ def test_health_and_readiness(one: Callers) -> None:
     client = one.app.test_client()
     assert client.get("/healthz").json == {"status": "ok"}
     assert client.get("/readyz").json == {"status": "ok", "database": "ok"}
+    one.desk.db.write(lambda tx: tx.run(text("UPDATE alembic_version SET version_num = '9999'")))
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "newer" in answer.json["database"]
     one.app.extensions["servicedesk.checks"]["workers"] = lambda: "not running: job-deliveries"
     answer = client.get("/readyz")
     assert answer.status_code == 503

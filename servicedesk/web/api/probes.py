@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from servicedesk import metrics
 from servicedesk.desk import Desk
 from servicedesk.errors import Busy
+from servicedesk.services import health
 from servicedesk.store.views.figures import Figures, figures
 from servicedesk.web import auth
 from servicedesk.web.context import EXTENSION, desk
@@ -37,9 +38,9 @@ def healthz() -> dict[str, str]:
 
 @route(bp, "GET", "/readyz", scope=PUBLIC, answer=dict[str, str])
 def readyz() -> Answer:
-    """The database answers, and (where they run in this process) the workers work."""
+    """The database answers with the right schema, and (where they run in this process) the workers work."""
     found = {name: check() for name, check in _checks().items()}
-    found["database"] = _database()
+    found["database"] = health.database_problem(desk())
     wrong = {name: text for name, text in found.items() if text}
     told = {name: text or "ok" for name, text in found.items()}
     return Answer({"status": "not ready" if wrong else "ok", **told}, 503 if wrong else 200)
@@ -47,14 +48,6 @@ def readyz() -> Answer:
 
 def _checks() -> Mapping[str, Check]:
     return cast("Mapping[str, Check]", current_app.extensions.get(CHECKS, {}))
-
-
-def _database() -> str | None:
-    try:
-        desk().db.ping()
-    except Busy as error:
-        return str(error)
-    return None
 
 
 @route(bp, "GET", "/metrics", scope=PUBLIC, media=CONTENT_TYPE_LATEST)
