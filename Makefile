@@ -36,12 +36,15 @@ run: core
 test: dev machine
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
+# All parts run, so that one look tells everything.
 lint: dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -q tests/house
+	@failed=0; run() { echo "$$*"; "$$@" || failed=1; }; \
+	run $(BIN)/ruff check .; \
+	run $(BIN)/ruff format --check .; \
+	run $(BIN)/mypy; \
+	run $(BIN)/lint-imports --no-logo; \
+	run $(BIN)/python -m pytest -q tests/house; \
+	exit $$failed
 
 features: dev
 	@$(BIN)/python -m tools.features $(ARGS)
