@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alert_receivers.event import visible
+from servicedesk import metrics
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import Action, Actor
 from servicedesk.domain.incident import number as shown
@@ -99,6 +100,7 @@ def record_step(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str
         if before is not None:
             content["before"] = before
         timeline.append(tx, desk, Line(number, "playbook_step", content, actor))
+        tx.after_commit.append(lambda: metrics.playbook_step("manual", outcome))
         tx.after_commit.append(lambda: desk.wake.notify("changes"))
 
     desk.write(change)

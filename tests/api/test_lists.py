@@ -222,4 +222,6 @@ def test_playbooks_by_api(one: Callers) -> None:
     done = one.lead.post(f"{where}/{step}", {"outcome": "done", "note": "looked"})
     assert (done["steps"][0]["outcome"], done["steps"][0]["actor"]) == ("done", "lead")
     one.lead.post(f"{where}/nope", {"outcome": "done"}, 404)
+    figures = one.app.test_client().get("/metrics").text
+    assert 'servicedesk_playbook_steps_total{check="manual",verdict="done"}' in figures
     assert [r["id"] for r in one.lead.get("/incidents/1/playbook-runs")["items"]] == [run["id"]]
