@@ -28,7 +28,8 @@ class AlertEvent:
     key: 32 bytes, SHA-256 of the canonical label set (see `label_key`): with the source it is the alert's identity.
     severity: the sender's word as it is, or "". starts_at, ends_at: aware UTC, microseconds; ends_at is None while
     firing. clears: can this source say that the alert is over? fingerprint: as sent, else computed; shown and
-    searched, never trusted. Texts are as sent: escape them with `visible` before storing.
+    searched, never trusted. count: for how many equal statements of its delivery it stands. unticketed: why it is
+    recorded without a ticket, or "". Texts are as sent: escape them with `visible` before storing.
     """
 
     key: bytes
@@ -43,6 +44,8 @@ class AlertEvent:
     summary: str
     fingerprint: str
     generator_url: str
+    count: int = 1
+    unticketed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,19 @@ class Parsed:
     """What one body holds. Indexes count the entries of the body from 0: each is an event or an error.
 
     truncated: how many alerts the sender says it cut off (they are not sent again). mismatched: how many sent
-    fingerprints are not the ones of their labels.
+    fingerprints are not the ones of their labels, of those that were checked. silent: how
+    many entries say nothing that would be an event.
     """
 
     events: tuple[tuple[int, AlertEvent], ...]
     errors: tuple[tuple[int, str], ...] = ()
     truncated: int = 0
     mismatched: int = 0
+    silent: int = 0
 
     @property
     def total(self) -> int:
-        return len(self.events) + len(self.errors)
+        return len(self.events) + len(self.errors) + self.silent
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Change:
     """An alert whose state changed. status: as alert_state says.
 
     fresh: it fires in an episode that no incident carries yet. fired: it was ever seen firing.
-    over_at: end of the fresh episode, None while it is open.
+    over_at: end of the fresh episode, None while it is open. unticketed: why its receiver wants no ticket, or "".
     """
 
     name: str
@@ -45,6 +45,7 @@ class Change:
     fired: bool
     fresh: bool
     over_at: datetime | None = None
+    unticketed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ def correlate(change: Change, own: Own | None, policy: AlertPolicy) -> Decision:
         return Decision("ignore", "ignored", why)
     if not change.fired:
         return Decision("ignore", "never_seen_firing", "It had ended before it was ever seen firing: recorded.")
+    if own is None and change.unticketed:
+        return Decision("ignore", "record", change.unticketed)
     if own is None:
         return Decision("open", "default", "It fires and belongs to no incident yet.")
     name = number(own.incident_id)

@@ -78,8 +78,8 @@ def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
     opened = list(zip(opening.open_all(tx, desk, openings), openings, strict=True))
     for (incident_id, _), group in zip(opened, groups, strict=True):
         _belong([one for one, _ in group], incident_id)
-    joined = [(i, j.row.id) for i, effect in effects.items() for j in effect.joined]
-    _write(tx, judged, [(i, m.row.id) for i, o in opened for m in o.members] + joined)
+    joined = [(i, _member(one)) for i, effect in effects.items() for one in effect.joined]
+    _write(tx, judged, [(i, m.row.id) for i, m in [*((i, m) for i, o in opened for m in o.members), *joined]])
     _carry_out(tx, desk, effects.values())
     opening.announce(tx, desk, opened, joined)
     regroup.regroup(tx, desk, shifted)
@@ -106,7 +106,8 @@ def _change(one: Judged) -> Change:
     ends = [e.ends_at for e in fresh]
     over = None if not ends or None in ends else max(end for end in ends if end is not None)
     fired = one.row.incident_id is not None or any(e.fired for e in one.episodes)
-    return Change(one.row.name, one.row.severity, one.row.status, fired, bool(fresh) or one.confirmed_now, over)
+    anew, wish = bool(fresh) or one.confirmed_now, one.event.unticketed if one.event else ""
+    return Change(one.row.name, one.row.severity, one.row.status, fired, anew, over, wish)
 
 
 def _own(one: Judged, tickets: Mapping[int, Ticket]) -> Own | None:
@@ -181,24 +182,27 @@ def _seat(
     by_digest: dict[bytes, _Homeless] = {}
     for one, decision in homeless:
         by_digest.setdefault(one.row.correlation, []).append((one, decision))
+    candidates: dict[bytes | None, list[Candidate]] = {}
+    for ticket in tickets.values():
+        if ticket.status in WORKING and ticket.started_at is not None:
+            one_more = Candidate(ticket.id, ticket.started_at, ticket.settled)
+            candidates.setdefault(ticket.correlation, []).append(one_more)
     groups: list[_Homeless] = []
     for digest, found in by_digest.items():
         units = {Unit(_start(one), one.row.key): (one, decision) for one, decision in found}
-        candidates = [_candidate(t) for t in tickets.values() if t.correlation == digest and t.status in WORKING]
-        seating = rules.seat(units, candidates, desk.policy.alerts.join_window)
+        seating = rules.seat(units, candidates.get(digest, ()), desk.policy.alerts.join_window)
         groups += _take_seats(seating, units, tickets, effects, shifted)
     return groups
 
 
 def _opening(group: _Homeless) -> Opening:
-    members = [Member(one.row, _start(one), max(len(one.fresh), 1), one.seen_at, one.suspect_at) for one, _ in group]
     before = next((decision.incident_id for _, decision in group if decision.incident_id), None)
-    return Opening(members, group[0][1], before)
+    return Opening([_member(one) for one, _ in group], group[0][1], before)
 
 
-def _candidate(ticket: Ticket) -> Candidate:
-    assert ticket.started_at is not None  # noqa: S101 - alert-born incidents have a start
-    return Candidate(ticket.id, ticket.started_at, ticket.settled)
+def _member(one: Judged) -> Member:
+    labels = one.event.labels if one.event else None
+    return Member(one.row, _start(one), max(len(one.fresh), 1), one.seen_at, one.suspect_at, labels)
 
 
 def _take_seats(

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from alert_receivers.event import AlertEvent, alert_digest, event_digest, visible
 from servicedesk.desk import Desk
 from servicedesk.domain import alert_state
@@ -126,9 +128,9 @@ def _fold(seen: Iterable[Seen]) -> dict[bytes, _Folds]:
         digest = event_digest(s.source, s.event)
         fold = folds.get(digest)
         if fold is None:
-            folds[digest] = _Fold(s.event, s.source, 1, s.seq, s.seq, s.received_at, s.received_at)
+            folds[digest] = _Fold(s.event, s.source, s.event.count, s.seq, s.seq, s.received_at, s.received_at)
             continue
-        fold.count += 1
+        fold.count += s.event.count
         fold.first_seq, fold.first_at = min((fold.first_seq, fold.first_at), (s.seq, s.received_at))
         if s.seq >= fold.last_seq:
             fold.event, fold.last_seq = s.event, s.seq
@@ -143,43 +145,66 @@ def _newest(folds: Iterable[_Fold]) -> _Fold:
 def _lock(tx: Tx, desk: Desk, by_alert: Mapping[bytes, _Folds]) -> dict[bytes, AlertRow]:
     """All alerts of the slice, locked; those that did not exist are made, with no observation yet."""
     rows = alerts.lock(tx, by_alert.keys())
-    absent = by_alert.keys() - rows.keys()
-    if absent:
-        alerts.add(tx, [_new_row(desk, digest, _newest(by_alert[digest].values())) for digest in absent])
-        rows |= alerts.lock(tx, absent)
-    return rows
+    absent = sorted(by_alert.keys() - rows.keys())
+    if not absent:
+        return rows
+    new = {digest: _new_row(desk, digest, _newest(by_alert[digest].values())) for digest in absent}
+    alerts.add(tx, [(row, _texts(by_alert[digest])) for digest, row in new.items()])
+    taken = []
+    for digest, (number, count) in alerts.added(tx, absent).items():
+        new[digest].id = number
+        if count:
+            taken.append(digest)  # another worker made it meanwhile
+    return rows | new | (alerts.lock(tx, taken) if taken else {})
 
 
-def _new_row(desk: Desk, digest: bytes, fold: _Fold) -> tuple[object, ...]:
-    e, source = fold.event, fold.source
-    return (
-        digest,
-        source,
-        e.key,
-        visible(e.fingerprint),
-        visible(e.name),
-        visible_texts(e.labels),
-        *_said(e),
-        visible(e.severity),
-        e.clears,
-        RECOVERED,
-        e.starts_at,
-        e.ends_at,
-        fold.first_at,
-        fold.last_at,
-        0,
-        0,
-        correlation_digest(source, e.key, e.labels, desk.policy.alerts),
+def _new_row(desk: Desk, digest: bytes, fold: _Fold) -> AlertRow:
+    e = fold.event
+    return AlertRow(
+        id=0,
+        digest=digest,
+        source=fold.source,
+        key=e.key,
+        name=visible(e.name),
+        severity=visible(e.severity),
+        clears=e.clears,
+        status=RECOVERED,
+        starts_at=e.starts_at,
+        ends_at=e.ends_at,
+        last_seen=fold.last_at,
+        last_seq=0,
+        count=0,
+        suspect_due_at=None,
+        confirmed_seq=None,
+        incident_id=None,
+        correlation=correlation_digest(fold.source, e.key, e.labels, desk.policy.alerts),
+        decision="",
     )
+
+
+def _texts(folds: _Folds) -> alerts.NewTexts:
+    newest = _newest(folds.values())
+    first_seen = min(f.first_at for f in folds.values())
+    e = newest.event
+    return alerts.NewTexts(first_seen, visible(e.fingerprint), stored(e.labels), *_said(e))
+
+
+def _said(e: AlertEvent) -> tuple[msgspec.Raw, str, str]:
+    return stored(e.annotations), visible(e.summary)[:SUMMARY_LENGTH], visible(e.generator_url)
+
+
+def stored(texts: Mapping[str, str]) -> msgspec.Raw:
+    """Labels or annotations as JSON that every database takes: escaped only where something must be."""
+    try:
+        plain = msgspec.json.encode(texts)
+    except UnicodeEncodeError:  # a lone surrogate
+        plain = b"\\u0000"
+    return msgspec.Raw(msgspec.json.encode(visible_texts(texts)) if b"\\u0000" in plain else plain)
 
 
 def visible_texts(texts: Mapping[str, str]) -> dict[str, str]:
     """Labels or annotations as they are stored and shown."""
     return {visible(name): visible(value) for name, value in texts.items()}
-
-
-def _said(e: AlertEvent) -> tuple[object, ...]:
-    return visible_texts(e.annotations), visible(e.summary)[:SUMMARY_LENGTH], visible(e.generator_url)
 
 
 def _write_events(tx: Tx, rows: Mapping[bytes, AlertRow], by_alert: Mapping[bytes, _Folds]) -> None:
