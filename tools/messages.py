@@ -1,7 +1,10 @@
 """The texts of the pages for translators: extract, merge into the catalogues, compile.
 
     python tools/messages.py update    # collect the texts, merge them into every messages.po, compile messages.mo
-    python tools/messages.py check     # says what is missing, fuzzy, unused or not compiled; nothing is written
+    python tools/messages.py check     # says what is missing, fuzzy or not compiled; nothing is written
+
+A text of web/ that is not translated is an error. A sentence of the tables is only named: it is shown in English until
+somebody translates it.
 
 Texts are those in `_()`, `ngettext()`, `marked()` and `{% trans %}` of web/, and the sentences and titles of the tables
 that the pages show: guards, moves, fields of the review, and what services say about wrong input.
@@ -16,7 +19,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -37,13 +40,13 @@ TABLES = (
 )  # fmt: skip
 
 
-def collect() -> Catalog:
-    """Every text that may be shown, with where it stands."""
+def collect(tables: bool = True) -> Catalog:
+    """Every text that may be shown, with where it stands; without `tables` only those of web/."""
     catalogue = Catalog(project="servicedesk", charset="utf-8")
     found = extract_from_dir(WEB, METHODS, OPTIONS, keywords=KEYWORDS, comment_tags=("Translators:",))
     for file, line, message, comments, _context in found:
         catalogue.add(message, locations=[(f"servicedesk/web/{file}", line)], auto_comments=comments)
-    for name in TABLES:
+    for name in TABLES if tables else ():
         for line, text in sentences(ROOT / name):
             catalogue.add(text, locations=[(name, line)])
     return catalogue
@@ -94,7 +97,7 @@ def update() -> None:
 
 def problems() -> Iterator[str]:
     """What is wrong with the catalogues."""
-    wanted = {message.id if isinstance(message.id, str) else message.id[0] for message in collect() if message.id}
+    wanted = _ids(collect(tables=False))
     for path in catalogues():
         catalogue, language = read(path), path.parts[-3]
         have = {}
@@ -102,22 +105,39 @@ def problems() -> Iterator[str]:
             if message.id:
                 have[message.id if isinstance(message.id, str) else message.id[0]] = message
         yield from (f"{language}: not in the catalogue: {text!r}" for text in sorted(wanted - have.keys()))
-        yield from (f"{language}: no longer used: {text!r}" for text in sorted(have.keys() - wanted))
         for text, message in sorted(have.items()):
-            if message.fuzzy or not all(
-                [message.string] if isinstance(message.string, str) else message.string or [""]
-            ):
+            if text in wanted and _empty(message):
                 yield f"{language}: not translated: {text!r}"
             yield from (f"{language}: {text!r}: {error}" for error in message.check(catalogue))
         if path.with_suffix(".mo").read_bytes() != compiled(catalogue):
             yield f"{language}: messages.mo is older than messages.po: run tools/messages.py update"
 
 
+def english() -> Iterator[str]:
+    """Sentences that stand in English in some catalogue, or in none yet."""
+    for path in catalogues():
+        translated = {
+            message.id if isinstance(message.id, str) else message.id[0]
+            for message in read(path)
+            if message.id and not _empty(message)
+        }
+        yield from (f"{path.parts[-3]}: still English: {text!r}" for text in sorted(_ids(collect()) - translated))
+
+
+def _ids(catalogue: Catalog) -> set[str]:
+    return {message.id if isinstance(message.id, str) else message.id[0] for message in catalogue if message.id}
+
+
+def _empty(message: Message) -> bool:
+    strings = [message.string] if isinstance(message.string, str) else list(message.string or [""])
+    return message.fuzzy or not all(strings)
+
+
 def main(arguments: list[str]) -> int:
     if arguments[:1] == ["update"]:
         update()
     found = list(problems())
-    for line in found:
+    for line in [*found, *english()]:
         print(line, file=sys.stderr)
     return 1 if found else 0
 

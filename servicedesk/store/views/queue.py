@@ -248,17 +248,16 @@ def _equal(wanted: Filter) -> Iterator[ColumnElement[bool]]:
 
 
 def _json_fragments(wanted: Filter, postgresql: bool) -> Iterator[ColumnElement[bool]]:
-    """Labels and tags are compact JSON text: an exact pair or word is an exact piece of it."""
+    """Labels and tags are compact JSON text: an exact pair or word is an exact piece of it, after `{`, `[` or `,`."""
     for name, value in wanted.labels:
-        pair = msgspec.json.encode({name: value}).decode()[1:-1]
-        yield _contains(incident.c.labels, pair, postgresql)
+        yield _holds(incident.c.labels, msgspec.json.encode({name: value}).decode()[1:-1], "{", postgresql)
     if wanted.tag:
-        yield _contains(incident.c.tags, msgspec.json.encode(wanted.tag).decode(), postgresql)
+        yield _holds(incident.c.tags, msgspec.json.encode(wanted.tag).decode(), "[", postgresql)
 
 
-def _contains(column: Any, piece: str, postgresql: bool) -> ColumnElement[bool]:
-    place = func.strpos if postgresql else func.instr
-    return place(type_coerce(column, Text), piece) > 0
+def _holds(column: Any, piece: str, opening: str, postgresql: bool) -> ColumnElement[bool]:
+    place, text = func.strpos if postgresql else func.instr, type_coerce(column, Text)
+    return or_(place(text, opening + piece) > 0, place(text, "," + piece) > 0)
 
 
 def _matches(text: str) -> ColumnElement[bool]:

@@ -70,6 +70,7 @@ WORDS = (
     marked("cancelled"), marked("impact start"), marked("detected"), marked("acknowledged"), marked("mitigated"),
     marked("restored"), marked("is not your password"),
 )  # fmt: skip
+_BETWEEN = re.compile(r"; (?![^()]*\))")  # names in brackets may hold anything
 _PART = re.compile(r"%\\?\((\w+)\\?\)s")
 
 
@@ -96,10 +97,11 @@ def _said(sentence: str, language: str) -> str:
 def _pieces(sentence: str, language: str) -> str:
     """Several findings in one sentence: "2 alerts … still firing; 1 alert …"."""
     bare = sentence.removesuffix(".")
-    if "; " not in bare:
+    pieces = _BETWEEN.split(bare)
+    if len(pieces) == 1:
         return sentence if bare == sentence else _said(bare, language) + "."
     end = "." if bare != sentence else ""
-    return "; ".join(_said(piece, language) for piece in bare.split("; ")) + end
+    return "; ".join(_said(piece, language) for piece in pieces) + end
 
 
 def _part(name: str, text: str, language: str) -> str:
