@@ -6,13 +6,15 @@ import hashlib
 import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 Status = Literal["firing", "resolved"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+UNTOLD = datetime(1, 1, 1, tzinfo=UTC)
+"""The sender told no time: it is when the delivery was received (see `timed`)."""
 _MICROSECOND = timedelta(microseconds=1)
 _HIDDEN = re.compile("[\x00\ud800-\udfff]")
 
@@ -99,6 +101,14 @@ def event_digest(source: str, event: AlertEvent) -> bytes:
     end = -1 if event.ends_at is None else _microseconds(event.ends_at)
     times = struct.pack(">qq", _microseconds(event.starts_at), end)
     return hashlib.sha256(_source(source) + event.key + event.status.encode() + times).digest()
+
+
+def timed(event: AlertEvent, received_at: datetime) -> AlertEvent:
+    """The event with its times; where the sender told none, the delivery's own counts, so that a replay is alike."""
+    if event.starts_at is not UNTOLD and event.ends_at is not UNTOLD:
+        return event
+    starts_at = received_at if event.starts_at is UNTOLD else event.starts_at
+    return replace(event, starts_at=starts_at, ends_at=received_at if event.ends_at is UNTOLD else event.ends_at)
 
 
 def visible(text: str) -> str:

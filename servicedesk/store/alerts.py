@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import Select, and_, delete, exists, select
 
 from servicedesk.domain.alert_state import Stored
@@ -88,22 +89,27 @@ def _locked(tx: Tx, query: Select[Any]) -> list[AlertRow]:
     return [AlertRow(*row) for row in rows]
 
 
-NEW_COLUMNS = (
+class NewTexts(NamedTuple):
+    """What a new alert is stored with besides its row. labels, annotations: encoded JSON, escaped."""
+
+    first_seen: datetime
+    fingerprint: str
+    labels: msgspec.Raw
+    annotations: msgspec.Raw
+    summary: str
+    generator_url: str
+
+
+_NEW_ROW = (
     "digest",
     "source",
     "key",
-    "fingerprint",
     "name",
-    "labels",
-    "annotations",
-    "summary",
-    "generator_url",
     "severity",
     "clears",
     "status",
     "starts_at",
     "ends_at",
-    "first_seen",
     "last_seen",
     "last_seq",
     "count",
@@ -111,9 +117,16 @@ NEW_COLUMNS = (
 )
 
 
-def add(tx: Tx, rows: Sequence[bulk.Row]) -> None:
-    """New alerts (NEW_COLUMNS); one that another worker added meanwhile is left as it is: lock them afterwards."""
-    bulk.insert_rows(tx, alert, NEW_COLUMNS, sorted(rows, key=lambda row: bytes(row[0])), or_ignore=True)
+def add(tx: Tx, rows: Iterable[tuple[AlertRow, NewTexts]]) -> None:
+    """New alerts, in the order of their digests; what another worker added meanwhile is left as it is: see `added`."""
+    values = [[*(getattr(row, name) for name in _NEW_ROW), *texts] for row, texts in rows]
+    bulk.insert_rows(tx, alert, (*_NEW_ROW, *NewTexts._fields), values, or_ignore=True)
+
+
+def added(tx: Tx, digests: Collection[bytes]) -> dict[bytes, tuple[int, int]]:
+    """(id, count) by digest; a count says that another worker made it."""
+    rows = tx.run(select(alert.c.digest, alert.c.id, alert.c.count).where(alert.c.digest.in_(digests)))
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 SEEN_COLUMNS = ("id", "last_seen", "last_seq", "count")

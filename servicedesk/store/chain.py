@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 
 from servicedesk.domain.audit import GENESIS
+from servicedesk.store import bulk
 from servicedesk.store.db import Tx
 from servicedesk.store.tables import incident, setting, timeline, timeline_content
 
@@ -17,12 +18,9 @@ _HEADS = select(incident.c.id, incident.c.head_seq, incident.c.head_mac).where(
     incident.c.id.in_(bindparam("ids", expanding=True))
 )
 _SET_ADMIN_HEAD = update(setting).where(setting.c.name == "admin_log_head")
-_SET_HEAD = (
-    update(incident)
-    .where(incident.c.id == bindparam("head_of"))
-    .values(head_seq=bindparam("new_seq"), head_mac=bindparam("new_mac"))
-)
-_INSERT_ROW, _INSERT_CONTENT = insert(timeline), insert(timeline_content)
+_ROW = ("incident_id", "seq", "at", "kind", "actor_id", "actor_role", "rule", "content_digest", "prev", "mac")
+_CONTENT = ("incident_id", "seq", "salt", "content")
+_END = ("id", "head_seq", "head_mac")
 
 Heads = dict[int, tuple[int, bytes]]  # incident → (seq, mac) of its last row
 
@@ -41,11 +39,10 @@ def lock_heads(tx: Tx, ids: set[int]) -> Heads:
 
 def append(tx: Tx, rows: Sequence[Mapping[str, Any]], contents: Sequence[Mapping[str, Any]], heads: Heads) -> None:
     """Rows, their contents, and the new ends of their chains: three statements whatever their number."""
-    tx.run(_INSERT_ROW, list(rows))
-    tx.run(_INSERT_CONTENT, list(contents))
-    ends = [{"head_of": i, "new_seq": seq, "new_mac": mac} for i, (seq, mac) in sorted(heads.items()) if i != ADMIN_LOG]
-    if ends:
-        tx.run(_SET_HEAD, ends)
+    bulk.insert_rows(tx, timeline, _ROW, [[row[name] for name in _ROW] for row in rows])
+    bulk.insert_rows(tx, timeline_content, _CONTENT, [[content[name] for name in _CONTENT] for content in contents])
+    ends = [(i, seq, mac) for i, (seq, mac) in sorted(heads.items()) if i != ADMIN_LOG]
+    bulk.update_rows(tx, incident, _END, ends)
     if ADMIN_LOG in heads:
         seq, mac = heads[ADMIN_LOG]
         tx.run(_SET_ADMIN_HEAD.values(value={"seq": seq, "mac": mac.hex()}))

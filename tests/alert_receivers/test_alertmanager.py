@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alert_receivers import alertmanager
 from alert_receivers.alertmanager import SAMPLE, fingerprint_of, parse, parse_time
 from alert_receivers.event import AlertEvent, MalformedPayload, Parsed
 from alert_receivers.registry import RECEIVERS
@@ -153,7 +154,8 @@ def test_truncated_alerts_are_told(sent: Any, cut: int) -> None:
 
 
 @pytest.mark.feature("I6")
-def test_a_forged_fingerprint_is_counted_and_changes_no_key() -> None:
+def test_a_forged_fingerprint_is_counted_and_changes_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alertmanager, "CHECKED", 1)
     forged = told(FIRING | {"fingerprint": "deadbeefdeadbeef"}, FIRING | {"fingerprint": "x" * 9000})
     assert forged.mismatched == 2
     assert [e.key for _, e in forged.events] == [only().key] * 2
@@ -202,6 +204,11 @@ def test_any_json_in_place_of_an_alert_is_one_event_or_one_error(values: dict[st
     assert {0, 3} <= {index for index, _ in parsed.events}
 
 
+def test_a_share_of_the_fingerprints_is_checked() -> None:
+    forged = told(*[FIRING | {"labels": {"n": str(n)}, "fingerprint": "x"} for n in range(400)])
+    assert 10 < forged.mismatched < 200
+
+
 def test_every_receiver_understands_its_own_sample() -> None:
     for name, receiver in RECEIVERS.items():
         parsed = receiver.parse(receiver.sample)
@@ -212,15 +219,11 @@ def test_every_receiver_understands_its_own_sample() -> None:
     assert RECEIVERS["alertmanager"].sample == SAMPLE
 
 
-def test_many_alerts_keep_their_fingerprints_apart() -> None:
+def test_many_alerts_keep_their_fingerprints_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory of computed fingerprints is bounded and never answers for another label set."""
-    from alert_receivers import alertmanager
-
+    monkeypatch.setattr(alertmanager, "CHECKED", 1)
+    monkeypatch.setattr(alertmanager, "FINGERPRINTS_KEPT", 20)
     sets = [{"alertname": "A", "n": str(n)} for n in range(50)]
-    kept, alertmanager.FINGERPRINTS_KEPT = alertmanager.FINGERPRINTS_KEPT, 20
-    try:
-        for _ in range(2):
-            parsed = told(*[FIRING | {"labels": s, "fingerprint": fingerprint_of(s)} for s in sets])
-            assert parsed.mismatched == 0
-    finally:
-        alertmanager.FINGERPRINTS_KEPT = kept
+    for _ in range(2):
+        parsed = told(*[FIRING | {"labels": s, "fingerprint": fingerprint_of(s)} for s in sets])
+        assert parsed.mismatched == 0

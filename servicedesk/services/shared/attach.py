@@ -162,7 +162,7 @@ def _belong(members: Iterable[Judged], incident_id: int) -> None:
     for one in members:
         for episode in _needing(one):
             episode.incident_id, episode.changed = incident_id, True
-        one.row.incident_id = incident_id
+        one.row.incident_id, one.fresh = incident_id, []
 
 
 def _needing(one: Judged) -> list[Planned]:

@@ -60,7 +60,8 @@ class Planned:
 class Judged:
     """An alert whose state may have changed. row: with the new state; before: its status until now ("": it is new).
 
-    episodes: those that were looked at, at least the newest; carried: how many of them its incident carried until now.
+    episodes: those that were looked at, at least the newest; carried: how many of them its incident carried until now;
+    fresh: those that fired and that no incident carries yet.
     event: what the newest message said, if any.
     seen_at: when the newest of these messages came. suspect_at: the last observation that makes it suspect.
     """
@@ -74,11 +75,10 @@ class Judged:
     event: AlertEvent | None = None
     suspect_at: datetime | None = None
     confirmed_now: bool = False
+    fresh: list[Planned] = field(init=False)
 
-    @property
-    def fresh(self) -> list[Planned]:
-        """Episodes that fired and that no incident carries yet."""
-        return [e for e in self.episodes if e.fired and e.incident_id is None]
+    def __post_init__(self) -> None:
+        self.fresh = [e for e in self.episodes if e.fired and e.incident_id is None]
 
 
 @dataclass(slots=True)

@@ -28,13 +28,17 @@ DESCRIPTION_LENGTH = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An alert that an incident begins with. start: of its first episode there; seen_at: when that was received."""
+    """An alert that an incident takes. start: of its first episode there; seen_at: when that was received.
+
+    labels: as they came, None when they are to be read from the database.
+    """
 
     row: AlertRow
     start: datetime
     episodes: int
     seen_at: datetime
     suspect_at: datetime | None = None
+    labels: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -50,7 +54,7 @@ def open_all(tx: Tx, desk: Desk, openings: Sequence[Opening]) -> list[int]:
     """Make these incidents; answers their ids in the same order. Members and episodes are written by the caller."""
     if not openings:
         return []
-    texts = correlations.texts(tx, [m.row.id for o in openings for m in o.members])
+    texts = correlations.texts(tx, [o.members[0].row.id for o in openings])
     named = {name for o in openings if (name := _service_name(o, texts))}
     services = correlations.services(tx, named) if named else {}
     team = lookup.default_team(tx)
@@ -61,29 +65,28 @@ def open_all(tx: Tx, desk: Desk, openings: Sequence[Opening]) -> list[int]:
     return ids
 
 
-def announce(tx: Tx, desk: Desk, opened: Sequence[tuple[int, Opening]], joined: Sequence[tuple[int, int]] = ()) -> None:
-    """Playbooks for the new incidents and for the alerts that (incident, alert) joined; notices of the new ones.
+def announce(
+    tx: Tx, desk: Desk, opened: Sequence[tuple[int, Opening]], joined: Sequence[tuple[int, Member]] = ()
+) -> None:
+    """Playbooks for the new incidents and for what joined others; notices of the new ones.
 
     Nobody is told of an alert in doubt: it may be a stale copy.
     """
-    carried = [(i, m.row.id) for i, o in opened for m in o.members] + list(joined)
-    if not carried:
-        return
-    texts = correlations.texts(tx, [alert_id for _, alert_id in carried])
+    carried = [(i, m) for i, o in opened for m in o.members] + list(joined)
+    unread = [m.row.id for _, m in carried if m.labels is None]
+    texts = correlations.texts(tx, unread) if unread else {}
     category = desk.policy.alerts.category
-    books.attach_many(
-        tx, desk, [books.Ticket(i, texts[a].labels, "incident", category, _service_of(texts[a])) for i, a in carried]
-    )
+    subjects = []
+    for incident_id, m in carried:
+        labels = texts[m.row.id].labels if m.labels is None else m.labels
+        subjects.append(books.Ticket(incident_id, labels, "incident", category, priorities.service_of(labels) or ""))
+    books.attach_many(tx, desk, subjects)
     told = [i for i, o in opened if any(m.row.status != SUSPECT for m in o.members)]
     notify.enqueue(tx, desk, [Notice("opened", i, "opened") for i in told])
 
 
-def _service_of(texts: Texts) -> str:
-    return priorities.service_of(texts.labels) or ""
-
-
 def _service_name(opening: Opening, texts: Mapping[int, Texts]) -> str:
-    return _service_of(texts[opening.members[0].row.id])
+    return priorities.service_of(texts[opening.members[0].row.id].labels) or ""
 
 
 def _row(

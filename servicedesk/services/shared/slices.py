@@ -72,7 +72,7 @@ def parse(receiver: str, body: bytes) -> Body:
         parsed: Parsed = found.parse(zlib.decompress(body))
     except MalformedPayload as error:
         return Body(_text(error), {}, {}, 0, 0)
-    except Exception as error:  # a fault of a receiver must not stop other senders' deliveries
+    except Exception as error:  # noqa: BLE001 - a fault of a receiver must not stop other senders
         text = f"The receiver failed: {type(error).__name__}: {_text(error)}"
         log.error("a receiver failed on a body", receiver=receiver, error=text, where=_where(error))
         return Body(text, {}, {}, 0, 0)
@@ -200,7 +200,7 @@ def alone(desk: Desk, place: tuple[int, int], change: Callable[[Tx], bool]) -> b
         return desk.write(change, Priority.SLICE)
     except Busy:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it costs no other event
         text = f"{type(error).__name__}: {_text(error)}"
         log.warning("an event still cannot be applied", delivery=place[0], index=place[1], error=text)
     desk.write(lambda tx: deliveries.add_letters(tx, [(*place, text)]), Priority.SLICE)
