@@ -9,9 +9,10 @@ import pytest
 from flask import Flask
 
 from servicedesk.desk import Desk
-from servicedesk.services import apply, intake, setup
+from servicedesk.services import apply, followups, incidents, intake, judgement, resolution, second_person, setup
+from servicedesk.services.incidents import NewTicket
 from tests.support.clock import Clock
-from tests.support.pages import open_pages
+from tests.support.pages import open_pages, person
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}{% raw %}javascript:alert(3)'
 
@@ -62,3 +63,30 @@ def post(desk: Desk, clock: Clock) -> Post:
 
 
 START = datetime(2026, 11, 2, 8, 50, tzinfo=UTC)
+
+
+@pytest.fixture
+def full_desk(desk: Desk, app: Flask, clock: Clock, post: Post) -> Flask:
+    """A desk with something in every list, all of it with hostile text."""
+    ada = person(desk, "ada", "admin", display=f"Ada {HOSTILE}"[:90])
+    ben = person(desk, "ben", "agent")
+    rosa = person(desk, "rosa", "requester", display="Rosa")
+    post("firing", name="KubePodCrashLooping", evil=HOSTILE, severity="critical")
+    post("firing", began=10)
+    post("firing", name="Watchdog", severity="none")
+    incidents.take(desk, ada, 1)
+    incidents.comment(desk, ada, 1, HOSTILE, public=False)
+    second_person.ask(desk, ada, 1, "cancellation", HOSTILE)
+    followups.add_task(desk, ada, 1, HOSTILE, "ben", clock.now(), mandatory=True)
+    incidents.take(desk, ada, 2)
+    post("resolved")
+    resolution.resolve(desk, ada, 2, "fixed", "change", HOSTILE)
+    followups.add_action(desk, ada, 2, HOSTILE, "prevent", "ben", clock.now(), blocking=True)
+    clock.advance(timedelta(minutes=61))
+    judgement.run_due(desk)
+    number = incidents.open_ticket(desk, rosa, NewTicket(HOSTILE, description=HOSTILE, category="other"))
+    incidents.assign(desk, ada, number, "ben")
+    resolution.resolve(desk, ben, number, "fixed", "change", HOSTILE, HOSTILE)
+    intake.store(desk, HOSTILE.encode(), "alertmanager", "prod-am", "application/json", clock.now())
+    apply.run_all(desk)
+    return app

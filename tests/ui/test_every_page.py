@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,10 +9,7 @@ import pytest
 from flask import Flask
 
 from servicedesk.desk import Desk
-from servicedesk.services import apply, followups, incidents, intake, judgement, resolution, second_person
-from servicedesk.services.incidents import NewTicket
-from tests.support.clock import Clock
-from tests.support.pages import Parsed, Visitor, person
+from tests.support.pages import Parsed, Visitor
 from tests.support.source import ROOT
 
 from .conftest import HOSTILE
@@ -41,33 +37,6 @@ FORMS = (
     "edit",
     "take",
 )
-
-
-@pytest.fixture
-def full_desk(desk: Desk, app: Flask, clock: Clock, post) -> Flask:  # type: ignore[no-untyped-def]
-    """A desk with something in every list, all of it with hostile text."""
-    ada = person(desk, "ada", "admin", display=f"Ada {HOSTILE}"[:90])
-    ben = person(desk, "ben", "agent")
-    rosa = person(desk, "rosa", "requester", display="Rosa")
-    post("firing", name="KubePodCrashLooping", evil=HOSTILE, severity="critical")
-    post("firing", began=10)
-    post("firing", name="Watchdog", severity="none")
-    incidents.take(desk, ada, 1)
-    incidents.comment(desk, ada, 1, HOSTILE, public=False)
-    second_person.ask(desk, ada, 1, "cancellation", HOSTILE)
-    followups.add_task(desk, ada, 1, HOSTILE, "ben", clock.now(), mandatory=True)
-    incidents.take(desk, ada, 2)
-    post("resolved")
-    resolution.resolve(desk, ada, 2, "fixed", "change", HOSTILE)
-    followups.add_action(desk, ada, 2, HOSTILE, "prevent", "ben", clock.now(), blocking=True)
-    clock.advance(timedelta(minutes=61))
-    judgement.run_due(desk)
-    number = incidents.open_ticket(desk, rosa, NewTicket(HOSTILE, description=HOSTILE, category="other"))
-    incidents.assign(desk, ada, number, "ben")
-    resolution.resolve(desk, ben, number, "fixed", "change", HOSTILE, HOSTILE)
-    intake.store(desk, HOSTILE.encode(), "alertmanager", "prod-am", "application/json", clock.now())
-    apply.run_all(desk)
-    return app
 
 
 def pages(app: Flask) -> Iterator[tuple[str, Parsed, str]]:
