@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import nh3
-from markdown_it import MarkdownIt
 from markupsafe import escape
 
 from servicedesk.domain.incident import number
 from servicedesk.domain.review import FIELDS, TIMES, Field
 from servicedesk.store.views.gates import ActionItem
 from servicedesk.store.views.reviews import Review
+
+from .markdown import render_guide
 
 
 def markdown(review: Review, title: str, actions: tuple[ActionItem, ...]) -> str:
@@ -28,7 +28,7 @@ def markdown(review: Review, title: str, actions: tuple[ActionItem, ...]) -> str
 
 def html(text: str) -> str:
     """The Markdown as a page: sanitised, without script and without anything from elsewhere."""
-    body = nh3.clean(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+    body = render_guide(text)
     title = escape(text.split("\n", 1)[0].removeprefix("# "))
     return f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n{body}</html>\n'
 

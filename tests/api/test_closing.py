@@ -182,7 +182,9 @@ def test_changes_requested_waiver_and_versions(one: Callers) -> None:
 def test_a_review_leaves_as_markdown_and_html_with_hostile_text_as_text(one: Callers) -> None:
     path = opened(one, title="<script>alert(1)</script> down")
     one.owner.post(f"{path}/resolution", FIX)
-    one.owner.put(f"{path}/review", {"summary": "<img src=x onerror=alert(1)> and [x](javascript:alert(1))"})
+    one.owner.put(
+        f"{path}/review", {"summary": "<img src=x onerror=alert(1)> [x](javascript:alert(1)) ![y](http://z/i.png)"}
+    )
     text = one.lead.call("GET", f"{path}/review.md")
     assert text.content_type == "text/markdown; charset=utf-8"
     page = one.lead.call("GET", f"{path}/review.html").get_data(as_text=True)
