@@ -51,6 +51,8 @@ features: dev
 
 docs: dev
 	@$(BIN)/python -m tools.reference
+	@$(BIN)/python -m tools.check_reference
+	@$(BIN)/python -m tools.schemas
 
 bench: dev
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -34,15 +34,36 @@ class Http:
 
 @dataclass(frozen=True)
 class Bind:
-    bind: str = _key("", "address and port; empty switches the listener off", later=True)
+    bind: str = _key("", "address and port; empty switches the listener off")
+
+
+@dataclass(frozen=True)
+class SyslogUdp:
+    bind: str = _key("127.0.0.1:5514", "address and port for syslog datagrams; empty switches the listener off")
+    buffer: int = _key(16 << 20, "bytes of receive buffer to ask for; past net.core.rmem_max only with CAP_NET_ADMIN")
+
+
+@dataclass(frozen=True)
+class SyslogTls:
+    bind: str = _key("127.0.0.1:6514", "address and port for syslog over TLS; without a certificate nothing listens")
+    certificate: str = _key("", "certificate chain in PEM; read again when the file changes")
+    key: str = _key("", "its private key in PEM; empty: it is in the same file")
+    client_ca: str = _key("", "certificates (PEM) that sign clients' certificates; empty: clients need none")
+    clients: tuple[str, ...] = _key((), "clients that may send: names in the certificate or sha256:…; empty: all")
 
 
 @dataclass(frozen=True)
 class Syslog:
-    udp: Bind = Bind("127.0.0.1:5514")
+    udp: SyslogUdp = SyslogUdp()
     tcp: Bind = Bind("127.0.0.1:5514")
-    tls: Bind = Bind("127.0.0.1:6514")
+    tls: SyslogTls = SyslogTls()
     relp: Bind = Bind("127.0.0.1:2514")
+    timezone: str = _key("UTC", "time zone of senders that name none, such as Europe/Paris")
+    timezones: tuple[str, ...] = _key((), "time zones of single senders, each `host or network=Zone/Name`")
+    message_limit: int = _key(65536, "bytes of one message; longer ones are cut and marked")
+    connections: int = _key(4096, "connections at a time; more are refused and counted")
+    max_waiting: int = _key(100_000, "lines that may wait to be stored, for datagrams and for streams each")
+    new_alerts_per_hour: int = _key(20, "new tickets that one host may raise in an hour; the rest is recorded")
 
 
 @dataclass(frozen=True)
@@ -60,6 +81,37 @@ class Mail:
 class Webhook:
     url: str = _key("", "Slack-compatible address that notices are posted to; empty: none")
     secret: str = _key("", "signs each request (Standard Webhooks, HMAC-SHA256)", secret=True)
+
+
+@dataclass(frozen=True)
+class Api:
+    """A program of the monitoring that is asked over HTTP; its address is trusted."""
+
+    url: str = _key("", "base address of its HTTP API, such as http://prometheus:9090; empty: it is not asked")
+    username: str = _key("", "user name it asks for (basic authentication)")
+    password: str = _key("", "password of that user", secret=True)
+    token: str = _key("", "bearer token, instead of user name and password", secret=True)
+    ca_file: str = _key("", "certificates (PEM) that its own is trusted by, instead of the system's")
+    tenant: str = _key("", "X-Scope-OrgID that is sent along (Loki, Mimir, Cortex)")
+
+
+@dataclass(frozen=True)
+class Checks:
+    enabled: bool = _key(True, "whether checks of playbooks are run at all; false is the kill switch")
+    parallel: int = _key(4, "checks that run at the same time in one process")
+    per_minute: int = _key(300, "checks begun in a minute, all together; the rest waits")
+    per_target: int = _key(30, "checks begun in a minute against one target; the rest waits")
+    timeout: float = _key(10.0, "seconds that any check may take at most, whatever its playbook says")
+    fresh: float = _key(60.0, "seconds during which an answer also serves other tickets that ask exactly the same")
+    patience: float = _key(900.0, "seconds that a check may wait to be run before it is given up as inconclusive")
+    allow: tuple[str, ...] = _key(
+        (), "networks, hosts and *.domains that checks may address; empty: all but loopback, link-local and metadata"
+    )
+    commands: tuple[str, ...] = _key((), "local commands that may be run, each `name: /path/to/program arg ${value}`")
+    sql: tuple[str, ...] = _key((), "PostgreSQL connections, each `name: postgresql://reader@host/db`", secret=True)
+    memory: int = _key(256, "MiB of memory that a command may use")
+    processes: int = _key(16, "processes that a command may have at a time, itself included")
+    output: int = _key(65536, "bytes of output that are kept of a check")
 
 
 @dataclass(frozen=True)
@@ -87,11 +139,16 @@ class Config:
     bus_url: str = _key("", "message engine in front of the database; empty: the database itself", later=True)
     policies: str = _key("", "folder or file with policies that override the shipped ones")
     playbooks: str = _key("", "folder with playbooks of your own, read beside the shipped ones")
-    rules: str = _key("", "folder with correlation and syslog rules", later=True)
+    rules: str = _key("", "folder with syslog rules of your own, asked before the shipped ones")
+    mappings: str = _key("", "folder with mappings of your own: how the JSON of a sender becomes events")
     http: Http = Http()
     syslog: Syslog = Syslog()
     mail: Mail = Mail()
     webhook: Webhook = Webhook()
+    prometheus: Api = Api()
+    alertmanager: Api = Api()
+    loki: Api = Api()
+    checks: Checks = Checks()
     oidc: Oidc = Oidc()
     audit: Audit = Audit()
     log: Log = Log()

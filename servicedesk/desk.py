@@ -6,15 +6,18 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from alert_receivers.mapping import Mapping as SenderMapping
+from servicedesk.checks import registry as checks
 from servicedesk.config import Config
 from servicedesk.domain.policy import Policy
 from servicedesk.errors import ConfigError
+from servicedesk.files import mappings as mapping_files
 from servicedesk.files import playbooks as playbook_files
 from servicedesk.files import policies as policy_files
 from servicedesk.store import schema
@@ -62,9 +65,11 @@ class Desk:
         audit_key: bytes,
         policy: Policy,
         playbooks: playbook_files.PlaybookSet,
+        mappings: Mapping[str, SenderMapping],
     ) -> None:
         self.config, self.db, self.clock, self.audit_key = config, db, clock, audit_key
         self.policy, self.playbooks = policy, playbooks
+        self.mappings, self.receivers = mappings, mapping_files.receivers(mappings.values())
         self.wake = Wake()  # topics: "deliveries", "outbox", "changes"
 
     def now(self) -> datetime:
@@ -91,8 +96,8 @@ class Desk:
 def open_desk(config: Config, clock: Clock = utc_now, create: bool = True) -> Desk:
     """Open what the configuration names; an empty database gets its schema when `create`.
 
-    Raises ConfigError (wrong setting), SchemaMismatch (run `db upgrade`, or a newer program), FileError (a policy or
-    playbook), Busy (the database is away).
+    Raises ConfigError (wrong setting), SchemaMismatch (run `db upgrade`, or a newer program), FileError (a policy, playbook
+    or mapping), Busy (the database is away).
     """
     try:
         config.data_path.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -102,8 +107,9 @@ def open_desk(config: Config, clock: Clock = utc_now, create: bool = True) -> De
     try:
         schema.ensure(db, create)
         policy = policy_files.load(Path(config.policies) if config.policies else None)
-        books = playbook_files.load([Path(config.playbooks)] if config.playbooks else [])
-        return Desk(config, db, clock, audit_key(config), policy, books)
+        books = playbook_files.load([Path(config.playbooks)] if config.playbooks else [], kinds=checks.CHECKS)
+        mappings = mapping_files.load(Path(config.mappings) if config.mappings else None)
+        return Desk(config, db, clock, audit_key(config), policy, books, mappings)
     except BaseException:
         db.close()
         raise

@@ -26,9 +26,10 @@ def playbook() -> None:
 @click.pass_context
 def lint(ctx: click.Context, paths: tuple[Path, ...]) -> None:
     """Check files and folders; exit 1 when anything is wrong, with file, line, key and what to do."""
+    from servicedesk.checks.registry import CHECKS
     from servicedesk.files import playbooks
 
-    checked, errors = playbooks.lint(paths)
+    checked, errors = playbooks.lint(paths, CHECKS)
     lines = [str(e) for e in errors] or [f"{checked} playbook{'' if checked == 1 else 's'}, nothing wrong"]
     emit({"checked": checked, "errors": [_error(e) for e in errors]}, lines)
     if errors:
@@ -66,16 +67,18 @@ def match(ctx: click.Context, labels: tuple[str, ...], type_: str, category: str
 @playbook.command()
 def schema() -> None:
     """Print the JSON Schema of a playbook file, for editors."""
+    from servicedesk.checks.registry import CHECKS
     from servicedesk.files import schemas
 
-    click.echo(schemas.text(schemas.playbook()), nl=False)
+    click.echo(schemas.text(schemas.playbook(CHECKS)), nl=False)
 
 
 def _load() -> PlaybookSet:
+    from servicedesk.checks.registry import CHECKS
     from servicedesk.files import playbooks
 
     own = state().config().playbooks
-    return playbooks.load([Path(own)] if own else [])
+    return playbooks.load([Path(own)] if own else [], kinds=CHECKS)
 
 
 def _labels(words: Iterable[str]) -> dict[str, str]:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import sha256
 
+from servicedesk.domain.checks import CheckSpec
 from servicedesk.domain.matchers import Matcher, match_all
+from servicedesk.domain.parameters import Parameter
 
 ALERTNAME = "alertname"
+VERIFY = "verify:"  # before the id of a check of the verify section, where checks are named
+RULE = "rule"  # the label by which alerts from syslog name the rule that made them
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +24,81 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """One answer to a decision. when: the verdict of the decision's `by` step that takes it by itself; "": a person.
+
+    steps: what is done on this way; a step that only other branches name is then left out.
+    """
+
+    id: str
+    title: str
+    when: str = ""
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A fork: which of the branches holds here. by: the check step whose verdict decides, where one does."""
+
+    branches: tuple[Branch, ...]
+    by: str = ""
+
+    def branch(self, id_: str) -> Branch | None:
+        return next((b for b in self.branches if b.id == id_), None)
+
+    def taken_on(self, verdict: str) -> Branch | None:
+        return next((b for b in self.branches if b.when == verdict), None)
+
+    def left_out(self, taken: str) -> tuple[str, ...]:
+        """The steps that are not done once this branch is taken."""
+        chosen = self.branch(taken)
+        kept = set(chosen.steps) if chosen else set()
+        every = dict.fromkeys(step for b in self.branches for step in b.steps)
+        return tuple(step for step in every if step not in kept)
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One instruction (Markdown). A mandatory one must be done, or skipped with a reason, before resolving (G4)."""
+    """One instruction (Markdown), check or decision.
+
+    A mandatory one must be done, or skipped with a reason, before resolving (G4). auto: its check runs when the ticket
+    opens. means: what to think of each verdict, in Markdown.
+    """
 
     id: str
     title: str
     instruction: str
     mandatory: bool = False
+    check: CheckSpec | None = None
+    auto: bool = False
+    means: Mapping[str, str] = field(default_factory=dict)
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """How the value must compare with the one from when the ticket opened. better: lower | higher; by: percent."""
+
+    better: str
+    by: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyCheck:
+    """A check that proves the fix, now and through the soak window."""
+
+    id: str
+    title: str
+    check: CheckSpec
+    baseline: Baseline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """How the fix proves itself. soak: how long it is watched, None: the quiet window of the ticket's priority."""
+
+    checks: tuple[VerifyCheck, ...]
+    soak: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +112,7 @@ class Condition:
     types: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
+    rules: frozenset[str] = frozenset()
 
     def holds(self, labels: Mapping[str, str], type_: str, category: str, service: str) -> bool:
         return (
@@ -46,6 +120,7 @@ class Condition:
             and (not self.categories or category in self.categories)
             and (not self.services or service in self.services)
             and (not self.matchers or (bool(labels) and match_all(self.matchers, labels)))
+            and (not self.rules or labels.get(RULE, "") in self.rules)
         )
 
 
@@ -64,6 +139,9 @@ class Playbook:
     owner: str = ""
     estimated_minutes: int | None = None
     file: str = field(default="", compare=False)
+    schema: int = 1
+    parameters: tuple[Parameter, ...] = ()
+    verify: Verify | None = None
 
     def matches(self, labels: Mapping[str, str], type_: str, category: str, service: str) -> bool:
         """Whether any condition holds (OR). A playbook without conditions is attached by hand only."""
@@ -71,6 +149,23 @@ class Playbook:
 
     def step(self, id_: str) -> Step | None:
         return next((s for s in self.steps if s.id == id_), None)
+
+    def check(self, id_: str) -> CheckSpec | None:
+        """The check of a step, or of the verify section: `verify:` and its id."""
+        if id_.startswith(VERIFY) and self.verify is not None:
+            return next((c.check for c in self.verify.checks if VERIFY + c.id == id_), None)
+        step = self.step(id_)
+        return step.check if step else None
+
+    @property
+    def checks(self) -> tuple[tuple[str, CheckSpec], ...]:
+        """Every check by its id, those of the verify section last."""
+        found = [(s.id, s.check) for s in self.steps if s.check is not None]
+        return (*found, *[(VERIFY + c.id, c.check) for c in (self.verify.checks if self.verify else ())])
+
+    @property
+    def auto_steps(self) -> tuple[Step, ...]:
+        return tuple(s for s in self.steps if s.auto)
 
 
 def version_of(source: str) -> str:

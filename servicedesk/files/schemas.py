@@ -1,26 +1,36 @@
 """JSON Schemas of the files that people write, for editors and other tools.
 
-`python -m servicedesk.files.schemas` writes them to where they ship; a test compares them with the code.
+`python -m tools.schemas` writes them to where they ship; a test compares them with the code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from servicedesk.domain.checks import CheckKind
 from servicedesk.domain.policy import Days, Duration, Policy
-from servicedesk.files.playbooks import SHIPPED, PlaybookFile
-from servicedesk.files.policies import DEFAULT
+from servicedesk.files.playbook_format import PlaybookFile, PlaybookFile2, StepFile2, VerifyCheckFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def playbook() -> dict[str, Any]:
-    """The schema of a playbook file."""
-    return {"$schema": DIALECT, "title": "Service desk playbook, schema 1"} | msgspec.json.schema(PlaybookFile)
+def playbook(kinds: Mapping[str, CheckKind]) -> dict[str, Any]:
+    """The schema of a playbook file, of either schema number, with the keys of each kind of check."""
+    options = [kind.options for kind in kinds.values()]
+    (second, first, *checks), parts = msgspec.json.schema_components(
+        [PlaybookFile2, PlaybookFile, *options], ref_template="#/$defs/{name}"
+    )
+    for holder in (StepFile2, VerifyCheckFile):
+        part = parts[holder.__name__]
+        was = part["properties"]["check"]
+        may_be_absent = any(option.get("type") == "null" for option in was.get("anyOf", ()))
+        one = {"anyOf": [*checks, *([{"type": "null"}] if may_be_absent else [])]}
+        part["properties"]["check"] = one | {k: v for k, v in was.items() if k in ("default", "description")}
+    title = "Service desk playbook"
+    return {"$schema": DIALECT, "title": title, "anyOf": [second, first], "$defs": parts}
 
 
 def policy() -> dict[str, Any]:
@@ -62,22 +72,6 @@ def _nullable(part: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
-FILES: dict[Path, Callable[[], dict[str, Any]]] = {
-    SHIPPED / "schema.json": playbook,
-    DEFAULT.parent / "policy.schema.json": policy,
-}
-
-
 def text(schema: dict[str, Any]) -> str:
     """The schema as its file holds it."""
     return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
-
-
-def write() -> None:
-    """Write every schema to its file."""
-    for path, schema in FILES.items():
-        path.write_text(text(schema()), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    write()

@@ -55,6 +55,15 @@ class Document:
     text: str
     file: str
     places: Mapping[Keys, Place] = field(repr=False)
+    prefix: Keys = ()  # of a part of a document: where it stands in the whole
+
+    def part(self, keys: Keys) -> Document:
+        """The value at `keys` as a document of its own; its errors name the place in the whole."""
+        data = self.data
+        for key in keys:
+            data = data[key]
+        inside = {at[len(keys) :]: place for at, place in self.places.items() if at[: len(keys)] == keys}
+        return Document(data, self.text, self.file, inside, (*self.prefix, *keys))
 
     def place(self, keys: Keys) -> Place:
         """The place of the value at `keys`, or of the nearest thing around it."""
@@ -64,7 +73,7 @@ class Document:
 
     def error(self, keys: Keys, message: str) -> FileError:
         place = self.place(keys)
-        return FileError(message, place.file, place.line, dotted(keys))
+        return FileError(message, place.file, place.line, dotted((*self.prefix, *keys)))
 
 
 def dotted(keys: Keys) -> str:

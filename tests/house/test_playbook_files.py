@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from servicedesk.checks.registry import CHECKS
 from servicedesk.domain.playbook import Playbook
-from servicedesk.files import playbooks
-from servicedesk.files.playbooks import RESERVED, SHIPPED, ConditionFile, LinkFile, PlaybookFile, StepFile
+from servicedesk.files import playbook_format, playbooks
+from servicedesk.files.playbooks import SHIPPED
 from tests.support import missing
 
 README = (SHIPPED / "README.md").read_text(encoding="utf-8")
@@ -26,7 +27,7 @@ def blocks(playbook: Playbook, language: str) -> list[str]:
 @pytest.mark.feature("P7")
 def test_there_are_enough_and_nothing_is_wrong() -> None:
     assert len(FILES) >= 10
-    assert playbooks.lint([SHIPPED]) == (len(FILES), [])
+    assert playbooks.lint([SHIPPED], CHECKS) == (len(FILES), [])
 
 
 @each
@@ -76,27 +77,27 @@ def test_their_queries_are_promql(tmp_path: Path) -> None:
 # --- the reference ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("struct", [PlaybookFile, StepFile, LinkFile, ConditionFile])
+STRUCTS = [s for s in vars(playbook_format).values() if isinstance(s, type) and issubclass(s, playbook_format.Part)]
+
+
+@pytest.mark.parametrize("struct", STRUCTS, ids=lambda s: s.__name__)
 def test_the_reference_explains_every_key(struct: type[msgspec.Struct]) -> None:
-    assert [name for name in struct.__struct_fields__ if f"`{name}`" not in README and f"{name}: " not in README] == []
-
-
-def test_the_reference_names_exactly_the_reserved_keys() -> None:
-    told = re.search(r"are \*\*reserved for a later schema\*\*.*?name: (.*?)\.\n", README, re.DOTALL)
-    assert told is not None
-    assert set(re.findall(r"`([a-z_]+)`", told[1])) == RESERVED
+    names = struct.__struct_encode_fields__
+    assert [name for name in names if f"`{name}`" not in README and f"{name}: " not in README] == []
 
 
 def test_the_examples_of_the_reference_are_read() -> None:
     examples = [re.sub(r"^  ", "", e, flags=re.MULTILINE) if e.startswith("  ") else e for e in yaml_blocks(README)]
-    whole = [e for e in examples if e.startswith("schema: 1")]
-    parts = [e for e in examples if not e.startswith("schema: 1")]
-    assert (len(whole), len(parts)) == (1, 2)
-    playbooks.parse(whole[0], "README.md")
-    head = "schema: 1\nid: a\ntitle: A\nsteps: [{id: s, title: S, instruction: x}]\n"
-    for part in parts:
-        assert len(playbooks.parse(head + part, "README.md").match) >= 2
+    whole = [e for e in examples if e.startswith("schema: 2")]
+    assert len(whole) == 1
+    book = playbooks.parse(whole[0], "README.md", CHECKS)
+    assert book.verify and book.parameters and book.steps[2].decision
+    head = "schema: 2\nid: a\ntitle: A\nsteps: [{id: s, title: S, instruction: x}]\n"
+    matches = [e for e in examples if e.startswith("match:")]
+    assert len(matches) == 2
+    for part in matches:
+        assert len(playbooks.parse(head + part, "README.md", CHECKS).match) == 3
 
 
 def yaml_blocks(text: str) -> list[str]:
-    return re.findall(r"^ *```yaml\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    return [found[2] for found in re.finditer(r"^( *)```yaml\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)]

@@ -46,7 +46,7 @@ def test_lint_names_file_line_and_key(folder: Path, capsys: pytest.CaptureFixtur
 
 
 def reserved(key: str) -> str:
-    return f"{key!r} is reserved for a later schema: with schema 1 say it in a step's instruction"
+    return f"{key!r} is a key of schema 2: write `schema: 2` at the top"
 
 
 def test_bad_usage_is_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +89,7 @@ def test_match_says_what_an_alert_would_get(folder: Path, capsys: pytest.Capture
 
 def test_schema_is_the_one_beside_the_playbooks(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["playbook", "schema"]) == 0
-    assert json.loads(capsys.readouterr().out)["title"] == "Service desk playbook, schema 1"
+    assert json.loads(capsys.readouterr().out)["title"] == "Service desk playbook"
 
 
 def test_none_of_them_makes_a_database(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
