@@ -1,13 +1,13 @@
 """Where senders post: authenticate, read, store, answer 200. What a body says is nobody's business here.
 
-Answers as docs/receivers.md tells: 200 only after the commit; 503 for "not now" (senders retry it at once, which they
+Answers as docs/api.md tells: 200 only after the commit; 503 for "not now" (senders retry it at once, which they
 do not for 4xx); never a redirect. Any content type is stored; what cannot be parsed becomes a dead letter later.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import IO
 
 from flask import Blueprint, Response, request
@@ -59,8 +59,8 @@ def receive(mapping: str) -> Answer:
 
 
 def _receive(receiver: str) -> Answer:
-    if receiver not in RECEIVERS:
-        raise NotFound(f"There is no receiver {receiver!r}; there are: {', '.join(RECEIVERS)}.")
+    if receiver not in desk().receivers:
+        raise NotFound(f"There is no receiver {receiver!r}; there are: {', '.join(desk().receivers)}.")
     received_at = desk().now()
     source = auth.current_actor().source or receiver
     raw, content_type = read_body()
@@ -120,15 +120,15 @@ def unpack(chunks: Iterator[bytes], *, gzip: bool) -> bytes:
 
 def count(response: Response) -> Response:
     """Every request to a receiver is counted by its result, refused ones too."""
-    count_answer(request.path, response.status_code)
+    count_answer(request.path, response.status_code, desk().receivers)
     return response
 
 
-def count_answer(path: str, status: int) -> None:
-    """Count a sender's request that was answered so, here or already by the server."""
+def count_answer(path: str, status: int, known: Container[str] = RECEIVERS) -> None:
+    """Count a sender's request that was answered so, here or already by the server (which knows no mappings)."""
     if path.startswith(PREFIX + "/"):
         name = path[len(PREFIX) + 1 :].rstrip("/")
-        metrics.delivery(name if name in RECEIVERS else "unknown", RESULTS.get(status, "fault"))
+        metrics.delivery(name if name in known else "unknown", RESULTS.get(status, "fault"))
 
 
 bp.after_app_request(count)
