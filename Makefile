@@ -5,6 +5,7 @@
 #   make features           which test proves which feature
 #   make docs               write docs/reference.md from the code
 #   make bench              our figures beside two yardsticks
+#   make screenshot         docs/screenshot.png from a running desk
 #   make lock               renew the lock files after a change of dependencies
 #   make clean              remove what these made (never your data)
 
@@ -16,7 +17,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 export PYTHON VENV
 
-.PHONY: help run test lint features docs bench lock clean core dev machine
+.PHONY: help run test lint features docs screenshot bench lock clean core dev machine
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,6 +54,9 @@ docs: dev
 	@$(BIN)/python -m tools.reference
 	@$(BIN)/python -m tools.check_reference
 	@$(BIN)/python -m tools.schemas
+
+screenshot: dev
+	@$(BIN)/python -m tools.screenshot
 
 bench: dev
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
