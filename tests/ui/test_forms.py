@@ -6,7 +6,8 @@ import pytest
 from flask import Flask
 
 from servicedesk.desk import Desk
-from servicedesk.services import judgement
+from servicedesk.services import incidents, judgement, resolution
+from servicedesk.services.incidents import NewTicket
 from tests.support.clock import Clock
 from tests.support.pages import Visitor, person
 
@@ -220,3 +221,54 @@ def test_a_dead_letter_is_replayed(desk: Desk, app: Flask, clock: Clock) -> None
     assert "{not json" in ada.text
     ada.send("/deliveries/1/replay", "Replay")
     assert ada.path == "/deliveries/1"
+
+
+@pytest.fixture
+def mail_link(desk: Desk) -> str:
+    """The secret of a link as a mail carries it, for ticket 1 in its first cycle."""
+    import hashlib
+
+    from sqlalchemy import insert
+
+    from servicedesk.store.tables import signin_link
+
+    secret = "s3cret-of-the-mail"
+    row = {
+        "id_hash": hashlib.sha256(secret.encode()).digest(),
+        "purpose": "confirm",
+        "incident_id": 1,
+        "cycle": 1,
+        "expires_at": desk.now() + timedelta(days=3),
+    }
+    desk.write(lambda tx: tx.run(insert(signin_link).values(row)))
+    return secret
+
+
+def resolved_for_rosa(desk: Desk) -> None:
+    ada, rosa = person(desk, "ada", "agent"), person(desk, "rosa", "requester")
+    incidents.open_ticket(desk, rosa, NewTicket("Cannot print", category="workplace"))
+    incidents.take(desk, ada, 1)
+    resolution.resolve(desk, ada, 1, "fixed", "hardware", "New toner", "There is new toner in it.")
+
+
+def test_the_link_in_a_mail_asks_before_it_confirms(desk: Desk, app: Flask, mail_link: str) -> None:
+    resolved_for_rosa(desk)
+    nobody = Visitor(app)
+    for _look in range(3):
+        assert "There is new toner in it." in nobody.get(f"/portal/confirm/{mail_link}").text
+    assert incidents.facts(desk, 1).confirmations == ()
+    nobody.send(f"/portal/confirm/{mail_link}", "No, not solved", status=422)
+    assert "Say what is not solved" in nobody.text
+    nobody.send(f"/portal/confirm/{mail_link}", "Yes, it is solved")
+    assert "Thank you" in nobody.text
+    assert [c.kind for c in incidents.facts(desk, 1).confirmations] == ["link"]
+    nobody.get(f"/portal/confirm/{mail_link}", status=404)
+
+
+def test_the_link_in_a_mail_rejects(desk: Desk, app: Flask, mail_link: str) -> None:
+    resolved_for_rosa(desk)
+    nobody = Visitor(app)
+    nobody.get(f"/portal/confirm/{mail_link}")
+    nobody.send(f"/portal/confirm/{mail_link}", "No, not solved", comment="It prints pink.")
+    assert incidents.facts(desk, 1).status == "in_progress"
+    nobody.get("/portal/confirm/made-up", status=404)

@@ -46,19 +46,20 @@ def queue_page() -> str:
         choices = _choices(people.choose_people(tx), people.choose_teams(tx), people.choose_services(tx))
         sort = "newest" if asked["status"] in ("all", "closed", "cancelled") else "queue"
         page = queue.tickets(tx, _filter(asked, actor), sort=sort, cursor=asked["cursor"])
-    return shell(
-        "queue/list.html",
-        {"me": "mine", "none": "unassigned"}.get(asked["owner"], "queue"),
-        title=_title(asked),
-        page=page,
-        asked=asked,
-        filters=choices,
-        tabs=_tabs(asked),
-        narrowed=any(asked[name] for name in NARROWING),
-        empty=_empty(asked),
-        first=_again(asked, "") if asked["cursor"] else "",
-        next=_again(asked, page.next) if page.next else "",
-    )
+    here = {"me": "mine", "none": "unassigned"}.get(asked["owner"], "queue")
+    return shell("queue/list.html", here, page=page, asked=asked, filters=choices, **_around(asked, page.next))
+
+
+def _around(asked: dict[str, str], following: str | None) -> dict[str, Any]:
+    """Title, views and ways on, for the filter that was asked for."""
+    return {
+        "title": _title(asked),
+        "tabs": _tabs(asked),
+        "narrowed": any(asked[name] for name in NARROWING),
+        "empty": _empty(asked),
+        "first": _again(asked, "") if asked["cursor"] else "",
+        "next": _again(asked, following) if following else "",
+    }
 
 
 def _filter(asked: dict[str, str], actor: Actor) -> queue.Filter:

@@ -150,18 +150,13 @@ def answer_review(number: int, answer: str) -> Any:
 def add_action(number: int) -> Any:
     """Add a follow-up."""
     actor, t, _facts = tickets.load(number)
+
+    def act(f: Form) -> int:
+        texts = (f.value("title"), f.value("type"), f.value("owner"))
+        return followups.add_action(desk(), actor, number, *texts, f.at("due"), f.flag("blocking"), f.value("tracking"))
+
     return submit(
-        lambda f: followups.add_action(
-            desk(),
-            actor,
-            number,
-            f.value("title"),
-            f.value("type"),
-            f.value("owner"),
-            f.at("due"),
-            f.flag("blocking"),
-            f.value("tracking"),
-        ),
+        act,
         lambda _id: url_for("ui.review", number=number, said="saved", _anchor="actions"),
         lambda form: show(number, note=form),
         t.number,
