@@ -1,6 +1,7 @@
 """All tables. Import the nouns from here: `from servicedesk.store.tables import incident, timeline`."""
 
 from .base import metadata
+from .checks import check_ask, check_run, observation, silence
 from .gates import (
     action_item,
     confirmation,
@@ -16,11 +17,22 @@ from .gates import (
 from .intake import alert, correlation, dead_letter, delivery, episode, event
 from .people import idempotency_key, service, session, signin_link, team, team_member, token, user
 from .record import outbox, setting, timeline, timeline_content
+from .syslog import (
+    syslog_alert,
+    syslog_example,
+    syslog_minute,
+    syslog_run,
+    syslog_share,
+    syslog_template,
+    syslog_window,
+)
 from .ticket import incident, member
 
 __all__ = [
     "action_item",
     "alert",
+    "check_ask",
+    "check_run",
     "confirmation",
     "correlation",
     "dead_letter",
@@ -31,6 +43,7 @@ __all__ = [
     "incident",
     "member",
     "metadata",
+    "observation",
     "outbox",
     "playbook_run",
     "playbook_step",
@@ -42,6 +55,14 @@ __all__ = [
     "session",
     "setting",
     "signin_link",
+    "silence",
+    "syslog_alert",
+    "syslog_example",
+    "syslog_minute",
+    "syslog_run",
+    "syslog_share",
+    "syslog_template",
+    "syslog_window",
     "task",
     "team",
     "team_member",

@@ -161,6 +161,11 @@ playbook_run = Table(
     Column("hash", ForeignKey("playbook_version.hash"), nullable=False),
     Column("attached_at", UtcTime, nullable=False),
     Column("attached_by", ForeignKey("user_account.id")),  # NULL: matched by the system
+    Column("labels", Json),  # of the alert that it was attached for: those that its parameters name
+    Column("helped", Boolean),  # what a person said on resolving; NULL: nobody was asked or answered
+    Column("helped_step", Text),  # the step that helped most
+    Column("helped_by", ForeignKey("user_account.id")),
+    Column("helped_at", UtcTime),
     UniqueConstraint("incident_id", "playbook"),
     sqlite_autoincrement=True,
 )
@@ -174,6 +179,8 @@ playbook_step = Table(
     Column("position", Integer, nullable=False),
     Column("mandatory", Boolean, nullable=False),
     Column("outcome", Text),  # done | skipped | failed; NULL: not yet
+    Column("branch", Text),  # of a decision: the one that was taken
+    Column("left_out", Boolean, nullable=False, server_default="0"),  # skipped because another branch was taken
     Column("note", Text, nullable=False, server_default=""),
     _actor(),
     Column("at", UtcTime),

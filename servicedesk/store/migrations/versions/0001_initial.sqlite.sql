@@ -1,3 +1,36 @@
+CREATE TABLE check_run (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL,
+    type TEXT NOT NULL,
+    target TEXT NOT NULL,
+    request TEXT NOT NULL,
+    shown TEXT NOT NULL,
+    state TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    created_at BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    tries INTEGER DEFAULT '0' NOT NULL,
+    leased_by TEXT,
+    lease_until BIGINT,
+    started_at BIGINT,
+    ended_at BIGINT,
+    seconds FLOAT,
+    verdict TEXT,
+    summary TEXT DEFAULT '' NOT NULL,
+    found TEXT,
+    output BLOB,
+    output_size INTEGER DEFAULT '0' NOT NULL,
+    output_cut BOOLEAN DEFAULT '0' NOT NULL
+);
+
+CREATE INDEX ix_check_run_digest ON check_run (digest, ended_at);
+
+CREATE INDEX ix_check_run_due ON check_run (priority, id) WHERE state IN ('queued', 'running');
+
+CREATE INDEX ix_check_run_started ON check_run (started_at);
+
+CREATE UNIQUE INDEX uq_check_run_in_flight ON check_run (digest) WHERE state IN ('queued', 'running');
+
 CREATE TABLE delivery (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     receiver TEXT NOT NULL,
@@ -43,6 +76,94 @@ CREATE TABLE setting (
     value TEXT NOT NULL,
     CONSTRAINT pk_setting PRIMARY KEY (name)
 );
+
+CREATE TABLE syslog_alert (
+    digest BLOB NOT NULL,
+    rule TEXT NOT NULL,
+    host TEXT NOT NULL,
+    app TEXT NOT NULL,
+    template TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    kept INTEGER NOT NULL,
+    body BLOB,
+    silent_at BIGINT,
+    CONSTRAINT pk_syslog_alert PRIMARY KEY (digest)
+);
+
+CREATE INDEX ix_syslog_alert_silent ON syslog_alert (silent_at) WHERE silent_at IS NOT NULL;
+
+CREATE TABLE syslog_example (
+    digest BLOB NOT NULL,
+    slot INTEGER NOT NULL,
+    delivery_id INTEGER NOT NULL,
+    at BIGINT NOT NULL,
+    arrived_at BIGINT NOT NULL,
+    host TEXT NOT NULL,
+    app TEXT NOT NULL,
+    facility INTEGER NOT NULL,
+    severity INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    raw TEXT NOT NULL,
+    CONSTRAINT pk_syslog_example PRIMARY KEY (digest, slot)
+);
+
+CREATE TABLE syslog_minute (
+    minute BIGINT NOT NULL,
+    host TEXT NOT NULL,
+    app TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    CONSTRAINT pk_syslog_minute PRIMARY KEY (minute, host, app, reason)
+);
+
+CREATE TABLE syslog_run (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    node TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    addresses TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    ended BOOLEAN DEFAULT '0' NOT NULL,
+    counts TEXT NOT NULL,
+    problem TEXT DEFAULT '' NOT NULL
+);
+
+CREATE INDEX ix_syslog_run_seen ON syslog_run (seen_at);
+
+CREATE TABLE syslog_share (
+    digest BLOB NOT NULL,
+    host TEXT NOT NULL,
+    hour BIGINT NOT NULL,
+    count INTEGER NOT NULL,
+    CONSTRAINT pk_syslog_share PRIMARY KEY (digest)
+);
+
+CREATE TABLE syslog_template (
+    digest BLOB NOT NULL,
+    app TEXT NOT NULL,
+    template TEXT NOT NULL,
+    severity INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    host TEXT NOT NULL,
+    example TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    first_at BIGINT NOT NULL,
+    last_at BIGINT NOT NULL,
+    CONSTRAINT pk_syslog_template PRIMARY KEY (digest)
+);
+
+CREATE INDEX ix_syslog_template_last ON syslog_template (last_at);
+
+CREATE TABLE syslog_window (
+    digest BLOB NOT NULL,
+    rule TEXT NOT NULL,
+    moments TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    CONSTRAINT pk_syslog_window PRIMARY KEY (digest)
+);
+
+CREATE INDEX ix_syslog_window_expires_at ON syslog_window (expires_at);
 
 CREATE TABLE team (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
@@ -379,10 +500,16 @@ CREATE TABLE playbook_run (
     hash VARCHAR(64) NOT NULL,
     attached_at BIGINT NOT NULL,
     attached_by INTEGER,
+    labels TEXT,
+    helped BOOLEAN,
+    helped_step TEXT,
+    helped_by INTEGER,
+    helped_at BIGINT,
     CONSTRAINT uq_playbook_run_incident_id_playbook UNIQUE (incident_id, playbook),
     CONSTRAINT fk_playbook_run_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
     CONSTRAINT fk_playbook_run_hash FOREIGN KEY(hash) REFERENCES playbook_version (hash),
-    CONSTRAINT fk_playbook_run_attached_by FOREIGN KEY(attached_by) REFERENCES user_account (id)
+    CONSTRAINT fk_playbook_run_attached_by FOREIGN KEY(attached_by) REFERENCES user_account (id),
+    CONSTRAINT fk_playbook_run_helped_by FOREIGN KEY(helped_by) REFERENCES user_account (id)
 );
 
 CREATE TABLE review (
@@ -440,6 +567,26 @@ CREATE TABLE second_person_request (
 CREATE INDEX ix_second_person_request_incident_id ON second_person_request (incident_id);
 
 CREATE INDEX ix_second_person_request_open ON second_person_request (status, id);
+
+CREATE TABLE silence (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    incident_id INTEGER NOT NULL,
+    silence_id VARCHAR(64),
+    labels TEXT NOT NULL,
+    reason TEXT DEFAULT '' NOT NULL,
+    actor_id INTEGER,
+    state TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    error TEXT,
+    CONSTRAINT fk_silence_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_silence_actor_id FOREIGN KEY(actor_id) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_silence_incident_id ON silence (incident_id);
+
+CREATE INDEX ix_silence_set ON silence (state, id) WHERE state IN ('asked', 'active');
 
 CREATE TABLE task (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
@@ -525,12 +672,39 @@ CREATE TABLE member (
 
 CREATE INDEX ix_member_alert_id ON member (alert_id);
 
+CREATE TABLE observation (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    incident_id INTEGER NOT NULL,
+    run_id INTEGER NOT NULL,
+    cycle INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    begun_at BIGINT NOT NULL,
+    soak INTEGER NOT NULL,
+    due_at BIGINT NOT NULL,
+    look INTEGER DEFAULT '0' NOT NULL,
+    looking BOOLEAN DEFAULT '0' NOT NULL,
+    failing INTEGER DEFAULT '0' NOT NULL,
+    told BOOLEAN DEFAULT '0' NOT NULL,
+    reason TEXT DEFAULT '' NOT NULL,
+    looked_at BIGINT,
+    ended_at BIGINT,
+    CONSTRAINT uq_observation_run_id_cycle UNIQUE (run_id, cycle),
+    CONSTRAINT fk_observation_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_observation_run_id FOREIGN KEY(run_id) REFERENCES playbook_run (id)
+);
+
+CREATE INDEX ix_observation_due ON observation (due_at) WHERE state = 'watching';
+
+CREATE INDEX ix_observation_incident ON observation (incident_id, cycle);
+
 CREATE TABLE playbook_step (
     run_id INTEGER NOT NULL,
     step TEXT NOT NULL,
     position INTEGER NOT NULL,
     mandatory BOOLEAN NOT NULL,
     outcome TEXT,
+    branch TEXT,
+    left_out BOOLEAN DEFAULT '0' NOT NULL,
     note TEXT DEFAULT '' NOT NULL,
     actor_id INTEGER,
     at BIGINT,
@@ -548,6 +722,41 @@ CREATE TABLE review_approval (
     CONSTRAINT fk_review_approval_review_id FOREIGN KEY(review_id) REFERENCES review (id),
     CONSTRAINT fk_review_approval_actor_id FOREIGN KEY(actor_id) REFERENCES user_account (id)
 );
+
+CREATE TABLE check_ask (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    incident_id INTEGER,
+    run_id INTEGER,
+    hash VARCHAR(64) NOT NULL,
+    step TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    labels TEXT,
+    cycle INTEGER,
+    observation_id INTEGER,
+    look INTEGER,
+    priority INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    check_run_id INTEGER,
+    asked_by INTEGER,
+    asked_at BIGINT NOT NULL,
+    done_at BIGINT,
+    CONSTRAINT fk_check_ask_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_check_ask_run_id FOREIGN KEY(run_id) REFERENCES playbook_run (id),
+    CONSTRAINT fk_check_ask_hash FOREIGN KEY(hash) REFERENCES playbook_version (hash),
+    CONSTRAINT fk_check_ask_observation_id FOREIGN KEY(observation_id) REFERENCES observation (id),
+    CONSTRAINT fk_check_ask_check_run_id FOREIGN KEY(check_run_id) REFERENCES check_run (id),
+    CONSTRAINT fk_check_ask_asked_by FOREIGN KEY(asked_by) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_check_ask_incident ON check_ask (incident_id, id);
+
+CREATE INDEX ix_check_ask_joined ON check_ask (check_run_id) WHERE state = 'joined';
+
+CREATE INDEX ix_check_ask_observation ON check_ask (observation_id, look);
+
+CREATE INDEX ix_check_ask_run ON check_ask (run_id, step, id);
+
+CREATE INDEX ix_check_ask_waiting ON check_ask (priority, id) WHERE state = 'waiting';
 
 INSERT INTO setting (name, value) VALUES ('admin_log_head', '{"seq":0,"mac":"0000000000000000000000000000000000000000000000000000000000000000"}');
 
