@@ -37,6 +37,30 @@ EVENTS = Counter(
     ("source", "outcome"),
     registry=REGISTRY,
 )
+SYSLOG_MESSAGES = Counter(
+    "servicedesk_syslog_messages_total",
+    "Syslog messages by transport and result: stored, ignored (by a rule, or because none asks), dropped",
+    ("transport", "result"),
+    registry=REGISTRY,
+)
+SYSLOG_MARKED = Counter(
+    "servicedesk_syslog_marked_total",
+    "Syslog messages by mark: cut, fragment (rest of another line), again (sent twice), unreadable (no header)",
+    ("mark",),
+    registry=REGISTRY,
+)
+SYSLOG_KERNEL_DROPS = Counter(
+    "servicedesk_syslog_kernel_drops_total",
+    "Syslog datagrams that the kernel threw away because the receive buffer was full",
+    registry=REGISTRY,
+)
+SYSLOG_CONNECTIONS = Counter(
+    "servicedesk_syslog_connections_total",
+    "Syslog connections by transport and what became of them: opened, refused, handshake (failed), protocol (no RELP)",
+    ("transport", "result"),
+    registry=REGISTRY,
+)
+SYSLOG_WAITING = Gauge("servicedesk_syslog_waiting", "Syslog lines taken and not stored yet", registry=REGISTRY)
 TRANSITIONS = Counter("servicedesk_transitions_total", "Moves made, by rule", ("rule",), registry=REGISTRY)
 REFUSALS = Counter("servicedesk_refusals_total", "Refusals, by unmet guard", ("guard",), registry=REGISTRY)
 NOTIFICATIONS = Counter(
@@ -91,6 +115,31 @@ def ingest_lag(seconds: float) -> None:
 def event(source: str, outcome: str, count: int = 1) -> None:
     """Events were applied: new, repeat, recovered, suspect, suppressed or dead."""
     EVENTS.labels(source, outcome).inc(count)
+
+
+def syslog(transport: str, result: str, count: int = 1) -> None:
+    """Syslog messages were stored, ignored or dropped."""
+    SYSLOG_MESSAGES.labels(transport, result).inc(count)
+
+
+def syslog_marked(mark: str, count: int = 1) -> None:
+    """Syslog messages that are stored with a mark."""
+    SYSLOG_MARKED.labels(mark).inc(count)
+
+
+def syslog_kernel_drops(count: int) -> None:
+    """Datagrams that the kernel threw away since the last time."""
+    SYSLOG_KERNEL_DROPS.inc(count)
+
+
+def syslog_connection(transport: str, result: str, count: int) -> None:
+    """What became of connections since the last time."""
+    SYSLOG_CONNECTIONS.labels(transport, result).inc(count)
+
+
+def syslog_waiting(count: int) -> None:
+    """Lines that are taken and not stored yet."""
+    SYSLOG_WAITING.set(count)
 
 
 def transition(rule: str) -> None:

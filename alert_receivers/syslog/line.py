@@ -23,7 +23,7 @@ class Mark(IntFlag):
 class Line(msgspec.Struct, gc=False):
     """One message without its frame. arrived: microseconds since 1970, UTC. peer: the sender's address, without port.
 
-    ticket: what the listener needs to answer the sender (RELP); nobody else's business.
+    session: numbers the RELP connections of a process. ticket: what the listener needs to answer, nobody else.
     """
 
     raw: bytes
@@ -31,4 +31,5 @@ class Line(msgspec.Struct, gc=False):
     transport: Transport
     arrived: int
     marks: int = 0
+    session: int = 0
     ticket: Any = None

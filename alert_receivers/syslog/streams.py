@@ -38,13 +38,24 @@ _NOT_NOW = (ssl.SSLWantReadError, BlockingIOError, InterruptedError)
 class Connection:
     """One sender's stream. reader: its framing."""
 
-    __slots__ = ("begun", "handshaking", "peer", "reader", "received", "sock", "spoke", "transport", "watched")
+    __slots__ = (
+        "begun",
+        "handshaking",
+        "peer",
+        "reader",
+        "received",
+        "session",
+        "sock",
+        "spoke",
+        "transport",
+        "watched",
+    )
 
     def __init__(self, sock: socket.socket, peer: str, transport: Transport, limit: int) -> None:
         self.sock, self.peer, self.transport = sock, peer, transport
         self.reader: Framer | Session = Session(limit) if transport == "relp" else Framer(limit)
         self.handshaking = transport == "tls"
-        self.begun, self.received = time.monotonic(), 0
+        self.begun, self.received, self.session = time.monotonic(), 0, 0
         self.spoke = False  # has it sent a message with a priority?
         self.watched = selectors.EVENT_READ  # what the selector looks for
 
@@ -163,6 +174,7 @@ class Streams(threading.Thread):
             context = self._tls.context()
             sock = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         connection = Connection(sock, peer, transport, self._limit)
+        connection.session = self.counts[transport, "opened"] + 1 if transport == "relp" else 0
         self._connections.add(connection)
         self.counts[transport, "opened"] += 1
         self._selector.register(sock, selectors.EVENT_READ, connection)
@@ -285,9 +297,11 @@ class Streams(threading.Thread):
             return
         arrived, lines, size = time.time_ns() // 1000, [], 0
         for frame, token in found:
+            arrived += 1  # so that lines keep their order
             marks = self._marks(connection, frame)
             ticket = None if token is None else (connection, token)
-            lines.append(Line(frame.data, connection.peer, connection.transport, arrived, marks, ticket))
+            peer, transport = connection.peer, connection.transport
+            lines.append(Line(frame.data, peer, transport, arrived, marks, connection.session, ticket))
             size += len(frame.data)
         connection.received += len(lines)
         self.received[connection.transport] += len(lines)

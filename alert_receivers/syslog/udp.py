@@ -177,6 +177,7 @@ class UdpThread(threading.Thread):
         lines, size = [], 0
         for data, peer in found:
             size += len(data)
+            arrived += 1  # so that lines keep their order
             if len(data) > limit:
                 lines.append(Line(data[:limit], peer, "udp", arrived, Mark.CUT))
                 self.cut += 1

@@ -25,12 +25,14 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
-    "up": Entry("servicedesk.cli.run:up", "Everything in one process: pages, API, receivers, workers"),
+    "up": Entry("servicedesk.cli.run:up", "Everything in one process: pages, API, receivers, syslog, workers"),
     "web": Entry("servicedesk.cli.run:web", "Pages, API and receivers only"),
+    "syslog": Entry("servicedesk.cli.run:syslog", "Syslog only: receive lines and store them"),
     "worker": Entry("servicedesk.cli.run:worker", "Workers only"),
     "incident": Entry("servicedesk.cli.incident:incident", "List, show and work on tickets"),
     "delivery": Entry("servicedesk.cli.delivery:delivery", "Raw deliveries and dead letters: list, show, replay"),
     "playbook": Entry("servicedesk.cli.playbook:playbook", "Lint, list and match playbooks"),
+    "rules": Entry("servicedesk.cli.rules:rules", "Lint, list and try syslog rules"),
     "user": Entry("servicedesk.cli.user:user", "People: add, change, disable, sign-in links"),
     "team": Entry("servicedesk.cli.team:team", "Teams and their members"),
     "service": Entry("servicedesk.cli.service:service", "Services, their teams and criticality"),

@@ -1,4 +1,4 @@
-"""`up`, `web`, `worker`: what runs until it is told to stop."""
+"""`up`, `web`, `worker`, `syslog`: what runs until it is told to stop."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ if TYPE_CHECKING:  # the command line must be quick: what serves is imported whe
     from servicedesk.desk import Desk
     from servicedesk.web.server import Server
     from servicedesk.workers.loop import Loop
+    from servicedesk.workers.syslog import Listening
 
 
 @click.command()
 def up() -> None:
-    """Everything in one process: pages, API, receivers, workers."""
-    _serve(workers=True)
+    """Everything in one process: pages, API, receivers, syslog, workers."""
+    _serve(alone=True)
 
 
 @click.command()
 def web() -> None:
     """Pages, API and receivers only; workers run elsewhere on the same database."""
-    _serve(workers=False)
+    _serve(alone=False)
 
 
 @click.command()
@@ -44,6 +45,23 @@ def worker() -> None:
         click.echo(f"Workers run: {', '.join(job.name for job in loop.jobs)}.")
         stop.wait()
         loop.stop()
+
+
+@click.command()
+@click.option("--metrics", "metrics_at", default="", metavar="ADDRESS", help="Serve /metrics here, as 127.0.0.1:9514.")
+def syslog(metrics_at: str) -> None:
+    """Syslog only: receive lines and store them; several such processes share the ports."""
+    stop = _until_signal()
+    with _opened() as desk:
+        listening = _listening(desk, alone=False)
+        if metrics_at:
+            _serve_metrics(metrics_at)
+        listening.start()
+        click.echo(f"Syslog: {words.listening(listening.addresses)}")
+        while not stop.wait(1.0):
+            if problem := listening.problem():
+                raise click.ClickException(f"{problem}: see the log")
+        listening.stop()
 
 
 class _opened:
@@ -64,30 +82,59 @@ class _opened:
             self.desk.close()
 
 
-def _serve(workers: bool) -> None:
+def _serve(alone: bool) -> None:
     stop = _until_signal()
     gc.disable()  # what is loaded at the start stays: looking through it again and again only delays
     with _opened() as desk:
-        loop = _loop(desk) if workers else None
-        server = _server(desk, loop)  # binds first: a taken port must not use up what is shown once
+        loop = _loop(desk) if alone else None
+        listening = _listening(desk, alone=True) if alone else None
+        server = _server(desk, loop, listening)  # binds first: a taken port must not use up what is shown once
         _greet(desk)
         server.start()
         if loop:
             loop.start()
+        if listening:
+            listening.start()
         gc.freeze()
         gc.enable()
+        if listening and listening.addresses:
+            click.echo(f"Syslog: {words.listening(listening.addresses)}")
         click.echo(f"Ready: {desk.config.base_url}")
         _wait(stop, server)
+        if listening:
+            listening.stop()
         server.stop()
         if loop:
             loop.stop()
 
 
-def _server(desk: Desk, loop: Loop | None) -> Server:
+def _listening(desk: Desk, alone: bool) -> Listening:
+    """alone: this process does everything, so a default port that is taken is told, not fatal."""
+    from servicedesk.workers.syslog import Listening
+
+    listening = Listening(desk, alone)
+    for line in listening.notes:
+        click.echo(line, err=True)
+    return listening
+
+
+def _serve_metrics(address: str) -> None:
+    from prometheus_client import start_http_server
+
+    from servicedesk.metrics import REGISTRY
+    from servicedesk.web.server import parse_bind
+
+    host, port = parse_bind(address)
+    start_http_server(port, host, registry=REGISTRY)
+
+
+def _server(desk: Desk, loop: Loop | None, listening: Listening | None) -> Server:
     from servicedesk.app import create_app
     from servicedesk.web.server import Server
 
     checks: dict[str, Callable[[], str | None]] = {"workers": loop.problem} if loop else {}
+    if listening:
+        checks["syslog"] = listening.problem
     server = Server(create_app(desk, checks), desk.config.http.bind, desk.config.http.threads)
     desk.config = _bound_config(desk.config, server.address)
     return server

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from servicedesk import __version__
@@ -44,6 +44,12 @@ def alertmanager(base_url: str, token: str) -> tuple[str, ...]:
         f"      - url: {base_url}/api/v1/receivers/alertmanager",
         f"        http_config: {{authorization: {{credentials: {token}}}}}",
     )
+
+
+def listening(addresses: Iterable[tuple[str, str, int]]) -> str:
+    """Where syslog is received: `udp 127.0.0.1:5514, tcp 127.0.0.1:5514`."""
+    shown = ((transport, f"[{host}]" if ":" in host else host, port) for transport, host, port in addresses)
+    return ", ".join(f"{transport} {host}:{port}" for transport, host, port in shown) or "nothing listens"
 
 
 def later(config: Config) -> Iterator[str]:

@@ -121,11 +121,21 @@ def events(told: Iterable[Told]) -> dict[int, LineEvent]:
 
 def line_key(rule: Rule, values: Mapping[str, str]) -> bytes:
     """The alert that a line belongs to: the rule and what its key names; 32 bytes."""
+    return label_key({f"{name}=": value for name, value in _parts(rule, values).items()} | {"rule": rule.id})
+
+
+def key_parts(one: Told) -> dict[str, str]:
+    """What makes this line and others one alert, for people to read; nothing for a line that is no event."""
+    rule = one.verdict.rule
+    return _parts(rule, _values(one)) if rule is not None and one.verdict.kind in ("fire", "recover") else {}
+
+
+def _parts(rule: Rule, values: Mapping[str, str]) -> dict[str, str]:
     groups = {name: values[name] for name in values if name not in _FIXED}
     parts = {name: values.get(name, "") for name in key_names(rule, groups)}
     if "host" in parts:
         parts["host"] = parts["host"].lower()
-    return label_key({f"{name}=": value for name, value in parts.items()} | {"rule": rule.id})
+    return parts
 
 
 _FIXED = frozenset({"host", "app", "template", "text", "peer", "severity", "facility"})
@@ -154,7 +164,8 @@ def _add(fold: _Fold, one: Told, values: Mapping[str, str]) -> None:
         del fold.samples[FIRST]
     threshold = fold.rule.threshold
     if threshold is not None:
-        fold.moments.append(Moment(one.at, values.get(threshold.distinct, "")))
+        at = max(one.at, fold.moments[-1].at + _TICK) if fold.moments else one.at  # two lines are two moments
+        fold.moments.append(Moment(at, values.get(threshold.distinct, "")))
 
 
 def _sample(one: Told) -> Sample:
@@ -222,14 +233,18 @@ def _newest_moments(threshold: Threshold | None, moments: list[Moment]) -> tuple
     return tuple(moments[-moments_kept(threshold) :])
 
 
+def remembered(threshold: Threshold, known: Iterable[Moment], new: Iterable[Moment]) -> list[Moment]:
+    """What is known of a key with what is new, as much as must be remembered, in the order of time."""
+    return sorted({*known, *new}, key=lambda m: (m.at, m.value))[-moments_kept(threshold) :]
+
+
 def moments_kept(threshold: Threshold) -> int:
     """How many moments of one key are remembered: with distinct values there may be many of one."""
     return threshold.count * (4 if threshold.distinct else 1)
 
 
-def reached(threshold: Threshold, moments: Sequence[Moment]) -> datetime | None:
-    """When the newest window began that made the threshold, None while none does. moments: in the order of time."""
-    newest: datetime | None = None
+def reached(threshold: Threshold, moments: Sequence[Moment], since: datetime) -> bool:
+    """Is the threshold made by a window that ends at `since` or later? moments: in the order of time."""
     begin = 0
     values: Counter[str] = Counter()
     for end, moment in enumerate(moments):
@@ -237,9 +252,10 @@ def reached(threshold: Threshold, moments: Sequence[Moment]) -> datetime | None:
         while moments[begin].at < moment.at - threshold.within:
             _forget(values, moments[begin].value)
             begin += 1
-        if (len(values) if threshold.distinct else end - begin + 1) >= threshold.count:
-            newest = moments[begin].at
-    return newest
+        count = len(values) if threshold.distinct else end - begin + 1
+        if moment.at >= since and count >= threshold.count:
+            return True
+    return False
 
 
 def _forget(values: Counter[str], value: str) -> None:

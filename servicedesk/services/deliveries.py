@@ -9,7 +9,6 @@ from servicedesk.desk import Desk
 from servicedesk.domain.incident import LEAD, Actor
 from servicedesk.errors import NotAllowed, NotFound
 from servicedesk.services.shared import slices, timeline
-from servicedesk.services.shared.observe import Seen
 from servicedesk.services.shared.slices import Body
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store import deliveries as store
@@ -66,7 +65,7 @@ def _letters(desk: Desk, kept: Kept) -> Replayed:
     """Each dead event in a transaction of its own: one that fails again costs no other."""
     with desk.read() as tx:
         indexes = list(store.open_letters(tx, kept.id))
-        body = slices.parse(kept.receiver, store.bodies(tx, [kept.id])[kept.id])
+        body = slices.parse(desk, kept.receiver, store.bodies(tx, [kept.id])[kept.id])
     applied = sum(slices.alone(desk, (kept.id, i), partial(_again, desk, kept, body, i)) for i in indexes)
     return desk.write(lambda tx: Replayed(kept.id, applied, tuple(store.open_letters(tx, kept.id).items())))
 
@@ -76,9 +75,10 @@ def _again(desk: Desk, kept: Kept, body: Body, index: int, tx: Tx) -> bool:
     store.lock(tx, kept.id)
     if index not in store.open_letters(tx, kept.id):
         return False
-    if index not in body.events:
+    if body.error or index in body.errors:
         store.add_letters(tx, [(kept.id, index, body.errors.get(index, body.error))])
         return False
-    slices.carry_out(tx, desk, [Seen(kept.id, kept.received_at, kept.source, body.events[index])])
+    if index in body.events:  # else a rule says by now that it is no event
+        slices.carry_out(tx, desk, [slices.seen(kept, body.events[index])])
     store.clear_letters(tx, kept.id, [index])
     return True

@@ -9,6 +9,8 @@ from typing import Any
 from servicedesk.desk import Desk
 from servicedesk.services import alarms, apply, audit, judgement, once, outbox, sessions, suspects
 
+from . import syslog
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -26,6 +28,7 @@ JOBS: tuple[Job, ...] = (
     Job("deliveries", 0.5, apply.run_once, topic="deliveries", repeats=True),
     Job("suspects", 2.0, lambda desk: suspects.run_due(desk, desk.now())),
     Job("judgement", 2.0, judgement.run_due),
+    Job("silences", 5.0, syslog.silences),
     Job("outbox", 5.0, outbox.send_due, topic="outbox", repeats=True),
     Job("alarms", 30.0, alarms.run_due),
     Job("anchors", 60.0, audit.anchor),

@@ -59,7 +59,7 @@ def test_sources_keep_apart(desk: Desk) -> None:
 def test_a_large_delivery_is_applied_in_slices(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[int] = []
     parse = slices.parse
-    monkeypatch.setattr(slices, "parse", lambda r, raw: parsed.append(1) or parse(r, raw))
+    monkeypatch.setattr(slices, "parse", lambda *a: parsed.append(1) or parse(*a))
     number = send(desk, body(*[alert(START, instance=f"i{n}") for n in range(130)]))
     assert slices.step(desk, 50) == 50
     row = seen.delivered(desk, number)
@@ -132,7 +132,7 @@ def test_a_receiver_that_fails_is_a_dead_letter(desk: Desk, monkeypatch: pytest.
     def broken(_raw: bytes) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(slices, "RECEIVERS", {"x": type("R", (), {"parse": staticmethod(broken)})})
+    monkeypatch.setattr(desk, "receivers", {"x": type("R", (), {"parse": staticmethod(broken)})})
     number = send(desk, b"", receiver="x")
     apply.run_all(desk)
     assert "ZeroDivisionError: oh" in seen.delivered(desk, number).error

@@ -15,16 +15,15 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
-from alert_receivers.event import AlertEvent, MalformedPayload, Parsed, visible
-from alert_receivers.registry import RECEIVERS
+from alert_receivers.event import AlertEvent, MalformedPayload, Parsed, timed, visible
 from servicedesk import metrics
 from servicedesk.desk import Desk
 from servicedesk.errors import Busy
-from servicedesk.services.shared import attach, observe
+from servicedesk.services.shared import attach, lines, observe, settle
 from servicedesk.services.shared.observe import Seen
 from servicedesk.store import deliveries
 from servicedesk.store.db import Priority, Tx
-from servicedesk.store.deliveries import Claimed, Progress
+from servicedesk.store.deliveries import Claimed, Kept, Progress
 
 SLICE = 500  # entries
 AHEAD = 100  # deliveries that one slice may take from
@@ -63,13 +62,12 @@ class _Slice:
     done: list[datetime] = field(default_factory=list)  # when the deliveries came that are done with this slice
 
 
-def parse(receiver: str, body: bytes) -> Body:
+def parse(desk: Desk, receiver: str, body: bytes) -> Body:
     """Read a compressed body with its receiver; whatever happens there stays with this delivery."""
-    found = RECEIVERS.get(receiver)
-    if found is None:
+    if receiver not in desk.receivers and receiver != lines.RECEIVER:
         return Body(f"There is no receiver {receiver!r}.", {}, {}, 0, 0)
     try:
-        parsed: Parsed = found.parse(zlib.decompress(body))
+        parsed = _read(desk, receiver, zlib.decompress(body))
     except MalformedPayload as error:
         return Body(_text(error), {}, {}, 0, 0)
     except Exception as error:  # noqa: BLE001 - a fault of a receiver must not stop other senders
@@ -79,6 +77,11 @@ def parse(receiver: str, body: bytes) -> Body:
     if parsed.mismatched:
         log.info("fingerprints are not those of their labels", receiver=receiver, count=parsed.mismatched)
     return Body("", dict(parsed.events), dict(parsed.errors), parsed.total, parsed.truncated)
+
+
+def _read(desk: Desk, receiver: str, raw: bytes) -> Parsed:
+    """Syslog lines mean what the desk's rules say; what others send speaks for itself."""
+    return lines.parse(desk, raw) if receiver == lines.RECEIVER else desk.receivers[receiver].parse(raw)
 
 
 def _text(error: Exception) -> str:
@@ -135,7 +138,7 @@ def _parsed(tx: Tx, desk: Desk, near: Sequence[Claimed]) -> dict[int, Body]:
     absent = [one for one in near if one.id not in ready]
     if absent:
         bodies = deliveries.bodies(tx, [one.id for one in absent])
-        ready |= {one.id: parse(one.receiver, bodies[one.id]) for one in absent}
+        ready |= {one.id: parse(desk, one.receiver, bodies[one.id]) for one in absent}
     _bodies[desk] = ready
     return ready
 
@@ -170,16 +173,22 @@ def _take(one: Claimed, body: Body, attempt: _Attempt, cut: _Slice) -> None:
         attempt.places.append((one.id, index))
         if index in body.errors:
             cut.letters.append((one.id, index, body.errors[index]))
-        else:
-            cut.seen.append(Seen(one.id, one.received_at, one.source, body.events[index]))
+        elif index in body.events:  # a syslog line may say nothing that is an event
+            cut.seen.append(seen(one, body.events[index]))
     done = upto >= body.total
     cut.progress.append(Progress(one.id, upto, body.total, body.truncated, done))
     if done:
         cut.done.append(one.received_at)
 
 
+def seen(of: Claimed | Kept, event: AlertEvent) -> Seen:
+    """An event of a delivery; a time that the sender did not tell is the delivery's own."""
+    return Seen(of.id, of.received_at, of.source, timed(event, of.received_at))
+
+
 def carry_out(tx: Tx, desk: Desk, seen: Sequence[Seen]) -> None:
     """Observations, then what they mean for incidents."""
+    seen = settle.settle(tx, desk, seen)
     if not seen:
         return
     recorded = observe.record(tx, desk, seen)

@@ -1,0 +1,119 @@
+"""`servicedesk rules …`"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from servicedesk.cli.common import emit, state, table
+from servicedesk.errors import FileError
+
+if TYPE_CHECKING:
+    from servicedesk.domain.syslog_events import Told
+    from servicedesk.domain.syslog_rules import Rule
+
+
+@click.group()
+def rules() -> None:
+    """Lint, list and try syslog rules; none of these needs the database."""
+
+
+@rules.command()
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.pass_context
+def lint(ctx: click.Context, paths: tuple[Path, ...]) -> None:
+    """Check rule files and the examples in them; exit 1 when anything is wrong. Without PATHS: all that are used."""
+    from servicedesk.domain.syslog_rules import Ruleset
+    from servicedesk.files import rules as files
+    from servicedesk.services.shared.lines import Zones, failing_examples
+
+    where = list(paths) or [files.SHIPPED, *_own_folder()]
+    found, errors = files.lint(where)
+    shipped = files.lint([files.SHIPPED])[0]
+    everything = Ruleset(files.together((rule for rule in found if rule not in shipped), shipped))
+    config = state().config()
+    zones = Zones(config.syslog.timezone, config.syslog.timezones)
+    errors += [
+        FileError(why, rule.file, None, f"{rule.id}.tests[{number}]")
+        for rule, number, why in failing_examples(found, everything, zones)
+    ]
+    lines = [str(error) for error in errors] or [f"{len(found)} rule{'' if len(found) == 1 else 's'}, nothing wrong"]
+    emit({"checked": len(found), "errors": [_error(error) for error in errors]}, lines)
+    if errors:
+        ctx.exit(1)
+
+
+@rules.command("list")
+def list_() -> None:
+    """List the rules in the order in which they are asked; broken files are named on stderr."""
+    from servicedesk.files.rules import RuleBook
+
+    book = RuleBook(next(_own_folder(), None))
+    for error in book.errors:
+        click.echo(f"servicedesk: {error}", err=True)
+    known = book.current().rules
+    rows = [(r.id, r.action, r.severity, r.title, Path(r.file).name) for r in known]
+    told = {"items": [_row(r) for r in known], "errors": [_error(error) for error in book.errors]}
+    emit(told, table(("ID", "ACTION", "SEVERITY", "TITLE", "FILE"), rows))
+
+
+@rules.command()
+@click.argument("file", required=False, type=click.File("rb"))
+@click.option("--line", "lines", multiple=True, help="One line, instead of a file; may be given again.")
+@click.option("--rules", "own", type=click.Path(exists=True, path_type=Path), help="Rules to try instead of your own.")
+def test(file: Any, lines: tuple[str, ...], own: Path | None) -> None:
+    """Say what would become of the lines of FILE (- is stdin): rule, alert and key of each."""
+    if file is None and not lines:
+        raise click.UsageError("Give a file with lines, - for stdin, or --line.")
+    raw = [line.encode() for line in lines] or [row.rstrip(b"\r\n") for row in file]
+    told = list(_try(raw, own))
+    rows = [(one.verdict.kind, one.verdict.reason, _key(one), one.line.text[:80]) for one in told]
+    emit({"items": [_outcome(one) for one in told]}, table(("BECOMES", "BECAUSE", "KEY", "TEXT"), rows))
+
+
+def _try(raw: Iterable[bytes], own: Path | None) -> Iterator[Told]:
+    from servicedesk.domain.syslog_rules import Ruleset
+    from servicedesk.files import rules as files
+    from servicedesk.services.shared.lines import Record, Zones, read
+
+    where = [own] if own is not None else list(_own_folder())
+    found, errors = files.lint(where) if where else ((), [])
+    if errors:
+        raise errors[0]
+    ruleset = Ruleset(files.together(found, files.lint([files.SHIPPED])[0]))
+    config = state().config()
+    zones = Zones(config.syslog.timezone, config.syslog.timezones)
+    for number, line in enumerate(raw):
+        yield read(ruleset, zones, number, Record(0, "udp", "", b64=line))
+
+
+def _own_folder() -> Iterator[Path]:
+    config = state().config()
+    if config.rules:
+        yield Path(config.rules)
+
+
+def _key(one: Told) -> str:
+    from servicedesk.domain.syslog_events import key_parts
+
+    return " ".join(f"{name}={value}" for name, value in key_parts(one).items())
+
+
+def _outcome(one: Told) -> dict[str, Any]:
+    from servicedesk.domain.syslog_events import key_parts
+
+    rule, line = one.verdict.rule, one.line
+    said = {"host": line.host, "app": line.app, "facility": line.facility, "severity": line.severity, "text": line.text}
+    became = {"becomes": one.verdict.kind, "because": one.verdict.reason, "rule": rule.id if rule else None}
+    return became | {"key": key_parts(one), "template": one.template} | said
+
+
+def _row(rule: Rule) -> dict[str, Any]:
+    return {"id": rule.id, "title": rule.title, "action": rule.action, "severity": rule.severity, "file": rule.file}
+
+
+def _error(error: FileError) -> dict[str, Any]:
+    return {"file": error.file, "line": error.line, "key": error.key, "message": error.message}

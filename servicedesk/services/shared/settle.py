@@ -1,0 +1,219 @@
+"""What syslog events mean beside what other events meant before: thresholds, a host's share of new tickets, examples.
+
+Runs in the transaction that applies the events, before they are observed. Rows are locked in the order of digests, all
+of them before any alert.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from alert_receivers.event import alert_digest, visible
+from servicedesk.desk import Desk
+from servicedesk.domain.syslog_events import NOISY, LineEvent, Moment, Sample, noisy_host, reached, remembered
+from servicedesk.services.shared.lines import encode_ended
+from servicedesk.services.shared.observe import Seen
+from servicedesk.store import syslog
+from servicedesk.store.db import Tx
+from servicedesk.store.syslog import Tally
+from servicedesk.store.types import from_us, to_us
+
+FIRST = 5  # examples that stay: how it began; the others are a ring of the newest
+TEXT_LENGTH, RAW_LENGTH = 4_000, 8_192
+
+
+@dataclass(slots=True)
+class _Line:
+    """A syslog event of this slice. digest: of its alert."""
+
+    seen: Seen
+    event: LineEvent
+    digest: bytes
+
+
+def settle(tx: Tx, desk: Desk, seen: Sequence[Seen]) -> list[Seen]:
+    """The events to observe: without those below their threshold, with a "noisy host" where one begins."""
+    lines = [_Line(s, s.event, alert_digest(s.source, s.event.key)) for s in seen if isinstance(s.event, LineEvent)]
+    if not lines:
+        return list(seen)
+    others = [s for s in seen if not isinstance(s.event, LineEvent)]
+    lines = _thresholds(tx, lines)
+    lines = _shares(tx, desk, lines)
+    _keep(tx, lines)
+    return [*others, *(replace(line.seen, event=line.event) for line in lines)]
+
+
+# --- thresholds ----------------------------------------------------------------------------------------------------
+
+
+def _thresholds(tx: Tx, lines: Sequence[_Line]) -> list[_Line]:
+    counted: dict[bytes, list[_Line]] = {}
+    for line in lines:
+        if line.event.threshold is not None and line.event.moments:
+            counted.setdefault(line.digest, []).append(line)
+    if not counted:
+        return list(lines)
+    known = syslog.lock_windows(tx, counted.keys())
+    rows: list[dict[str, Any]] = []
+    below: set[int] = set()
+    for digest, found in counted.items():
+        moments = [Moment(from_us(at), value) for at, value in known.get(digest, ())]
+        for line in found:
+            threshold = line.event.threshold
+            assert threshold is not None  # noqa: S101 - only those were collected
+            moments = remembered(threshold, moments, line.event.moments)
+            if not reached(threshold, moments, line.event.moments[0].at):
+                below.add(id(line))
+        rows.append(_window_row(digest, found[-1].event, moments))
+    syslog.write_windows(tx, rows)
+    return [line for line in lines if id(line) not in below]
+
+
+def _window_row(digest: bytes, event: LineEvent, moments: Sequence[Moment]) -> dict[str, Any]:
+    assert event.threshold is not None  # noqa: S101 - only those were collected
+    told = [[to_us(m.at), visible(m.value)] for m in moments]
+    expires = moments[-1].at + event.threshold.within
+    return {"digest": digest, "rule": event.rule, "moments": told, "expires_at": expires}
+
+
+# --- a host's share of new tickets ---------------------------------------------------------------------------------
+
+
+def _shares(tx: Tx, desk: Desk, lines: Sequence[_Line]) -> list[_Line]:
+    asking = [line for line in lines if line.event.status == "firing" and not line.event.unticketed]
+    ticketed = syslog.with_ticket(tx, {line.digest for line in asking}) if asking else set()
+    asking = [line for line in asking if line.digest not in ticketed and line.event.rule != NOISY]
+    if not asking:
+        return list(lines)
+    limit = desk.config.syslog.new_alerts_per_hour
+    hosts = {line.event.host: _host_digest(line.event.host) for line in asking}
+    known = syslog.lock_shares(tx, hosts.values())
+    shares = {host: _Share(*known.get(digest, (_hour(tx.now), 0))) for host, digest in hosts.items()}
+    noisy: list[_Line] = []
+    for line in asking:
+        share = shares[line.event.host]
+        if not share.admits(line, limit):
+            why = f"{line.event.host} has raised {limit} new tickets within the hour: recorded."
+            line.event = replace(line.event, unticketed=why)
+            if share.begins_noise(limit):
+                noisy.append(_noise(line, limit))
+    syslog.write_shares(
+        tx, [{"digest": d, "host": h, "hour": shares[h].hour, "count": shares[h].count} for h, d in hosts.items()]
+    )
+    return [*lines, *noisy]
+
+
+class _Share:
+    """What one host has raised in an hour."""
+
+    def __init__(self, hour: datetime, count: int) -> None:
+        self.hour, self.count = hour, count
+        self._admitted: set[bytes] = set()
+
+    def admits(self, line: _Line, limit: int) -> bool:
+        if line.digest in self._admitted:
+            return True
+        hour = _hour(line.seen.received_at)
+        if hour > self.hour:
+            self.hour, self.count = hour, 0
+        if self.count >= limit:
+            return False
+        self.count += 1
+        self._admitted.add(line.digest)
+        return True
+
+    def begins_noise(self, limit: int) -> bool:
+        """Only once an hour."""
+        if self.count > limit:
+            return False
+        self.count = limit + 1
+        return True
+
+
+def _noise(line: _Line, limit: int) -> _Line:
+    event = noisy_host(line.event.host, line.event.starts_at, limit)
+    return _Line(replace(line.seen, event=event), event, alert_digest(line.seen.source, event.key))
+
+
+def _host_digest(host: str) -> bytes:
+    return hashlib.sha256(host.lower().encode("utf-8", "surrogatepass")).digest()
+
+
+def _hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+# --- what is kept --------------------------------------------------------------------------------------------------
+
+
+def _keep(tx: Tx, lines: Sequence[_Line]) -> None:
+    """How many lines there were, the examples, and when silence ends the alert."""
+    by_alert: dict[bytes, list[_Line]] = {}
+    for line in lines:
+        by_alert.setdefault(line.digest, []).append(line)
+    tallies = syslog.tallies(tx, by_alert.keys())
+    rows: list[dict[str, Any]] = []
+    examples: list[dict[str, Any]] = []
+    for digest, found in by_alert.items():
+        before = tallies.get(digest, Tally(0, 0))
+        kept = _examples(digest, found, before.kept)
+        examples += kept.values()
+        event = found[-1].event
+        rows.append(
+            {
+                "digest": digest,
+                "rule": event.rule,
+                "host": visible(event.host),
+                "app": visible(event.app),
+                "template": visible(event.template),
+                "lines": before.lines + sum(line.event.count for line in found),
+                "kept": before.kept + sum(len(line.event.samples) for line in found),
+                **_silence(found[-1]),
+            }
+        )
+    syslog.write_alerts(tx, rows)
+    syslog.write_examples(tx, examples)
+
+
+def _silence(newest: _Line) -> dict[str, Any]:
+    event = newest.event
+    if event.silence is None or event.status != "firing":
+        return {"body": None, "silent_at": None}
+    return {"body": encode_ended(event), "silent_at": newest.seen.received_at + event.silence}
+
+
+def _examples(digest: bytes, found: Iterable[_Line], number: int) -> dict[int, dict[str, Any]]:
+    """slot → row: of several for one slot the newest."""
+    rows: dict[int, dict[str, Any]] = {}
+    for line in found:
+        for sample in line.event.samples:
+            slot = _slot(number, line.event.keep)
+            rows[slot] = _example(digest, slot, line.seen.seq, sample)
+            number += 1
+    return rows
+
+
+def _slot(number: int, keep: int) -> int:
+    if keep <= FIRST:
+        return number % keep
+    return number if number < FIRST else FIRST + (number - FIRST) % (keep - FIRST)
+
+
+def _example(digest: bytes, slot: int, delivery_id: int, sample: Sample) -> dict[str, Any]:
+    return {
+        "digest": digest,
+        "slot": slot,
+        "delivery_id": delivery_id,
+        "at": sample.at,
+        "arrived_at": sample.arrived,
+        "host": visible(sample.host),
+        "app": visible(sample.app),
+        "facility": sample.facility,
+        "severity": sample.severity,
+        "text": visible(sample.text)[:TEXT_LENGTH],
+        "raw": visible(sample.raw)[:RAW_LENGTH],
+    }
