@@ -137,12 +137,14 @@ def scope(alert: Known, news: Iterable[News]) -> Scope:
 
     nothing: the state stays as it is. newest: `advance` from the newest episode gives what `derive` would.
     """
-    if not alert.clears or alert.confirmed or alert.status not in (FIRING, RECOVERED):
+    if alert.confirmed or alert.status not in (FIRING, RECOVERED):
         return "everything"
     news = [n for n in news if n.firing or not n.known]  # a known end again takes doubts away, and here is none
+    if alert.ends_at is None and all(n.firing and n.at >= alert.starts_at for n in news):
+        return "nothing"
+    if not alert.clears:  # which of its episodes an event belongs to depends on when people declared ends
+        return "everything"
     if alert.ends_at is None:
-        if all(n.firing and n.at >= alert.starts_at for n in news):
-            return "nothing"
         later = all(n.at >= alert.starts_at for n in news)
     else:
         if not news:

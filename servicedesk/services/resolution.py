@@ -13,7 +13,7 @@ from servicedesk.domain import review as review_rules
 from servicedesk.domain.guards import blank
 from servicedesk.domain.incident import SYSTEM, Action, Actor, Facts
 from servicedesk.errors import BadInput, NotFound
-from servicedesk.services.shared import drafts, notify, timeline, transition
+from servicedesk.services.shared import attach, drafts, notify, timeline, transition
 from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
@@ -59,7 +59,7 @@ def resolve(
         }
         said = {"resolution": code, "cause": cause, "notes": notes}
         transition.perform(tx, desk, f, actor, Action("resolve", version), values, said)
-        _declare_ended(tx, f, actor)
+        _declare_ended(tx, desk, f, actor)
         after = loader.load(tx, desk, number)
         review_id = drafts.ensure(tx, desk, after, actor)
         if review_body:
@@ -81,10 +81,11 @@ def _check_resolution(desk: Desk, code: str, cause: str, texts: Mapping[str, str
         raise BadInput(wrong)
 
 
-def _declare_ended(tx: Tx, f: Facts, actor: Actor) -> None:
+def _declare_ended(tx: Tx, desk: Desk, f: Facts, actor: Actor) -> None:
     ids = [a.id for a in f.alerts if not a.clears]
     if ids:
         tickets.declare_ended(tx, f.id, ids, actor.id)
+        attach.declared_over(tx, desk, ids)
 
 
 def _fill_micro(tx: Tx, desk: Desk, f: Facts, actor: Actor, review_id: int, given: Mapping[str, Any]) -> None:

@@ -149,7 +149,11 @@ def test_scope(status: str, ends: int | None, news: list[News], expected: str) -
 def test_scope_looks_at_everything_when_there_is_more_to_know() -> None:
     repeat = [News(True, at(10), 9, True)]
     assert scope(Known(FIRING, at(10), None, 8, confirmed=True, clears=True), repeat) == "everything"
-    assert scope(Known(FIRING, at(10), None, 8, confirmed=False, clears=False), repeat) == "everything"
+    open_one = Known(FIRING, at(10), None, 8, confirmed=False, clears=False)
+    assert scope(open_one, [News(True, at(12), 9, False)]) == "nothing"
+    assert scope(open_one, [News(True, at(9), 9, False)]) == "everything"
+    over = Known(RECOVERED, at(10), at(11), 8, confirmed=False, clears=False)
+    assert scope(over, [News(True, at(12), 9, False)]) == "everything"
 
 
 def test_advance_moves_an_ended_episode_on() -> None:

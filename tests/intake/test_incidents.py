@@ -1,15 +1,20 @@
 """What alerts do to incidents: opened, joined, reopened, recovered, in doubt, recurring."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
 import pytest
+from sqlalchemy import event as hooks
 from sqlalchemy import update
 
+from alert_receivers.alertmanager import RECEIVER
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import Actor, number
 from servicedesk.errors import Refused
 from servicedesk.services import incidents, judgement, resolution, suspects
+from servicedesk.services.shared import slices
+from servicedesk.services.shared.observe import Seen
 from servicedesk.store.tables import incident
 from tests.intake import seen
 from tests.intake.wire import alert, body, send, tell
@@ -130,8 +135,6 @@ def test_an_end_that_was_never_seen_firing_opens_nothing(desk: Desk, clock: Cloc
 
 @pytest.mark.feature("I9")
 def test_an_end_applied_first_gives_a_recovered_ticket(desk: Desk, clock: Clock) -> None:
-    from servicedesk.services.shared import slices
-
     clock.set(at(6))
     first = send(desk, body(alert(START, **LABELS)))
     slices.step(desk, only=send(desk, body(alert(START, at(5), **LABELS))))
@@ -351,8 +354,6 @@ def test_after_the_end_a_new_ticket_names_the_old_one(desk: Desk, clock: Clock) 
 
 @pytest.mark.feature("I9")
 def test_a_late_firing_from_before_the_end_is_only_recorded(desk: Desk, clock: Clock) -> None:
-    from servicedesk.services.shared import slices
-
     ticket = fire(desk, clock, 0)
     clock.set(at(2))
     late = send(desk, body(alert(at(1.5), **LABELS), alert(at(1.5), at(2), **LABELS)))
@@ -432,3 +433,37 @@ def test_the_chain_of_what_alerts_wrote_is_whole(desk: Desk, clock: Clock, peopl
         assert len(entries) >= 1
         assert chain.first_fault(desk.audit_key, entries, row.head_seq, row.head_mac) is None
     assert ticket
+
+
+def line(desk: Desk, clock: Clock, minute: float) -> None:
+    """A statement of a sender that cannot say when it is over, such as a syslog line."""
+    clock.set(at(minute))
+    ((_, event),) = RECEIVER.parse(body(alert(at(minute), **LABELS))).events
+    seen_at = Seen(int(minute * 10) + 1, clock.now(), "am", replace(event, clears=False))
+    desk.write(lambda tx: slices.carry_out(tx, desk, [seen_at]))
+
+
+@pytest.mark.feature("T2", "I9")
+def test_an_alert_that_cannot_clear_is_declared_over_and_fires_again(desk: Desk, clock: Clock, people: Crew) -> None:
+    for minute in (0, 1, 2):
+        line(desk, clock, minute)
+    ticket = seen.only_ticket(desk).id
+    assert (seen.only_alert(desk).status, seen.ticket(desk, ticket).occurrences) == ("firing", 1)
+    clock.set(at(10))
+    resolve(desk, people, ticket)
+    alert_row, (span,) = seen.only_alert(desk), seen.episodes(desk)
+    assert (status(desk, ticket), alert_row.status, alert_row.ends_at) == ("resolved", "recovered", at(10))
+    assert span.ends_at == at(10)
+    line(desk, clock, 20)
+    assert (status(desk, ticket), seen.only_alert(desk).status) == ("in_progress", "firing")
+    assert (seen.ticket(desk, ticket).cycle, seen.ticket(desk, ticket).occurrences) == (2, 2)
+    line(desk, clock, 21)
+    assert (seen.ticket(desk, ticket).cycle, len(seen.episodes(desk))) == (2, 2)
+
+
+def test_the_lines_of_a_talkative_sender_are_not_read_again(desk: Desk, clock: Clock) -> None:
+    line(desk, clock, 0)
+    found: list[str] = []
+    hooks.listen(desk.db.write_engine, "before_cursor_execute", lambda *a: found.append(a[2]))
+    line(desk, clock, 1)
+    assert not [text for text in found if "FROM event" in text and "alert_id" in text.split("WHERE")[-1]]

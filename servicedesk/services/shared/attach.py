@@ -5,7 +5,7 @@ Locks: the alerts are locked by the caller; here correlation digests, then incid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from servicedesk.domain.correlation import Candidate, Change, Decision, Own, Sea
 from servicedesk.domain.incident import CANCELLED, CLOSED, PENDING, RESOLVED, REVIEW, SYSTEM, WORKING, Action
 from servicedesk.domain.incident import number as incident_number
 from servicedesk.services.shared import facts as loader
-from servicedesk.services.shared import notify, opening, regroup, timeline, transition
+from servicedesk.services.shared import notify, observe, opening, regroup, timeline, transition
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
 from servicedesk.services.shared.observe import Judged, Planned
@@ -84,6 +84,12 @@ def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
     opening.announce(tx, desk, opened, joined)
     regroup.regroup(tx, desk, shifted)
     tx.after_commit.append(lambda: desk.wake.notify("changes"))
+
+
+def declared_over(tx: Tx, desk: Desk, alert_ids: Collection[int]) -> None:
+    """People have declared these alerts over (written with their members): alerts that cannot say so themselves."""
+    judged = observe.judge_anew(tx, desk, list(alerts.lock_by_id(tx, alert_ids).values()))
+    _write(tx, judged, [])
 
 
 def _lock(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> dict[int, Ticket]:
