@@ -196,13 +196,13 @@ def stations(facts: Facts, actor: Actor) -> list[Station]:
     lacking = {guard.id: missing for guard, missing in lifecycle.checklist(facts, actor)}
     resolved = facts.resolved_at is not None
     passed = (
-        (_("Recorded"), True, ""),
-        (_("Owned"), facts.owner_id is not None or resolved, lacking["G1"]),
-        (_("Fixed"), resolved, lacking["G3"]),
-        (_("Verified"), resolved and not lacking["G6"], lacking["G6"]),
-        (_("Confirmed"), resolved and not lacking["G7"], lacking["G7"]),
-        (_("Reviewed"), resolved and not lacking["G8"], lacking["G8"]),
-        (_("Closed"), facts.status == CLOSED, ""),
+        (_("Record"), True, ""),
+        (_("Owner"), facts.owner_id is not None or resolved, lacking["G1"]),
+        (_("Fix"), resolved, lacking["G3"]),
+        (_("Verification"), resolved and not lacking["G6"], lacking["G6"]),
+        (_("Confirmation"), resolved and not lacking["G7"], lacking["G7"]),
+        (_("Review"), resolved and not lacking["G8"], lacking["G8"]),
+        (_("Closing"), facts.status == CLOSED, ""),
     )
     if facts.status == CANCELLED:
         return [Station(name, "off", "") for name, _done, _missing in passed]

@@ -157,12 +157,12 @@ _PLAIN: dict[str, dict[str, str]] = {
     "guard_role": {"role": marked("Who may do it"), "state": marked("The ticket’s state")},
 }
 _WAY = (
-    marked("Recorded"),
-    marked("Owned"),
-    marked("Fixed"),
-    marked("Verified and confirmed"),
-    marked("Reviewed"),
-    marked("Closed"),
+    marked("Record"),
+    marked("Owner"),
+    marked("Fix"),
+    marked("Verification and confirmation"),
+    marked("Review"),
+    marked("Closing"),
 )
 
 
