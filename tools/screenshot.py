@@ -51,10 +51,8 @@ def sign_in(page: Page, server: Server) -> None:
     link = re.search(r"http://\S+/sign-in/link/\S+", server.log)
     assert link is not None, server.log
     page.goto(link[0])
-    for field in page.locator("input[type=password]").all():
-        field.fill("a long enough pass phrase")
-    page.locator("form button[type=submit]").last.click()
-    page.wait_for_load_state()
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/sign-in/link/" not in url)
 
 
 def shoot(server: Server, file: Path) -> None:
