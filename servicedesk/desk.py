@@ -96,7 +96,7 @@ class Desk:
 def open_desk(config: Config, clock: Clock = utc_now, create: bool = True) -> Desk:
     """Open what the configuration names; an empty database gets its schema when `create`.
 
-    Raises ConfigError (wrong setting), SchemaMismatch (run `db upgrade`, or a newer program), FileError (a policy, playbook
+    Raises ConfigError (wrong setting), SchemaMismatch (run `db upgrade`, or a newer program), FileError (policy, playbook
     or mapping), Busy (the database is away).
     """
     try:

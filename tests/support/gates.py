@@ -12,7 +12,8 @@ LEGAL = {  # from → to, as the table of moves says (M5 and M6 may follow at on
     ("new", "in_progress"), ("new", "resolved"), ("in_progress", "pending"), ("pending", "in_progress"),
     ("in_progress", "resolved"), ("pending", "resolved"), ("resolved", "review"), ("resolved", "closed"),
     ("in_progress", "review"), ("pending", "review"), ("new", "review"), ("review", "closed"),
-    ("resolved", "in_progress"), ("review", "in_progress"), ("resolved", "new"), ("review", "new"), ("closed", "in_progress"), ("closed", "new"),
+    ("resolved", "in_progress"), ("review", "in_progress"), ("resolved", "new"), ("review", "new"),
+    ("closed", "in_progress"), ("closed", "new"),
     ("new", "cancelled"), ("in_progress", "cancelled"), ("pending", "cancelled"), ("cancelled", "in_progress"),
     ("cancelled", "new"),
 }  # fmt: skip
