@@ -96,8 +96,8 @@ class Desk:
 def open_desk(config: Config, clock: Clock = utc_now, create: bool = True) -> Desk:
     """Open what the configuration names; an empty database gets its schema when `create`.
 
-    Raises ConfigError (wrong setting), SchemaMismatch (run `db upgrade`, or a newer program), FileError (policy, playbook
-    or mapping), Busy (the database is away).
+    Raises ConfigError (wrong setting), SchemaMismatch (run `db upgrade`, or a newer program), FileError (a policy,
+    playbook or mapping), Busy (the database is away).
     """
     try:
         config.data_path.mkdir(parents=True, exist_ok=True, mode=0o750)
