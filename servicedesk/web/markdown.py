@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
@@ -23,6 +25,7 @@ def render(text: str) -> Markup:
     return _render(_PARSER, text)
 
 
+@lru_cache(maxsize=1024)
 def render_guide(text: str) -> Markup:
     """The same for texts from files (playbooks), which are wrapped at the editor's margin: as CommonMark says."""
     return _render(_GUIDE, text)

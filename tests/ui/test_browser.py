@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 PAGES = (
     "/queue", "/incidents/INC-1", "/incidents/INC-2", "/incidents/INC-2/review", "/incidents/1/do/cancel", "/reviews",
     "/second-person-requests", "/alerts", "/alerts/1", "/deliveries/1", "/playbooks", "/teams", "/services", "/users",
-    "/tokens", "/settings", "/help", "/my", "/incidents/new", "/nothing",
+    "/tokens", "/settings", "/help", "/my", "/incidents/new", "/nothing", "/docs",
 )  # fmt: skip
 
 
@@ -165,6 +165,28 @@ def test_a_dialog_keeps_what_was_typed_and_gives_the_focus_back(address: str, br
     expect(page.locator("h1")).to_have_text("A better title")
     assert "said=" not in page.url, "what was said once is not said again on reload"
     assert window.complaints == []
+    window.close()
+
+
+def test_a_session_that_ended_leads_to_the_sign_in_page(address: str, browser: Browser) -> None:
+    window = Watched(browser, address)
+    page = window.sign_in("ada", PASSWORD)
+    page.goto("/incidents/INC-1")
+    window.context.clear_cookies()
+    page.locator("#facts-title ~ .end a").click()
+    expect(page).to_have_url(re.compile("/sign-in"))
+    window.close()
+
+
+def test_a_desk_that_is_away_is_said_and_the_text_stays(address: str, browser: Browser) -> None:
+    window = Watched(browser, address)
+    page = window.sign_in("ada", PASSWORD)
+    page.goto("/incidents/INC-1")
+    page.route("**/comments", lambda route: route.abort())
+    page.locator("#write textarea").fill("precious words")
+    page.locator("#write").get_by_role("button", name="Add").click()
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    expect(page.locator("#write textarea")).to_have_value("precious words")
     window.close()
 
 

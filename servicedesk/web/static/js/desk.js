@@ -26,6 +26,28 @@ document.addEventListener("click", (event) => {
 });
 dialog?.addEventListener("close", () => $("#dialog-slot").replaceChildren());
 
+// --- requests that fail: a session that ended leads to the sign-in page, everything else is said on the page --------
+function warn(text) {
+  const notice = document.createElement("div");
+  notice.className = "notice tone-red";
+  notice.setAttribute("role", "alert");
+  notice.textContent = text;
+  (dialog.open ? $(".dialog-body", dialog) : $("#main"))?.prepend(notice);
+}
+document.addEventListener("htmx:before:swap", (event) => {
+  const answer = event.detail?.ctx?.response;
+  if (!answer) return;
+  const away = answer.raw?.redirected && new URL(answer.raw.url).pathname === "/sign-in";
+  if (away || [401, 403, 404, 405, 413, 500, 502, 503, 504].includes(answer.status)) {
+    event.preventDefault();
+    if (away || answer.status === 401) location.reload();
+    else warn(document.body.dataset[answer.status >= 502 ? "lost" : "failed"]);
+  }
+});
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail?.ctx?.request?.method !== "GET") warn(document.body.dataset.lost);
+});
+
 // --- errors: after a refused form the summary has the focus ------------------------------------------------------
 $("main [data-problems]")?.focus();
 
