@@ -25,9 +25,12 @@ class AlertmanagerOptions(Options, frozen=True, tag="alertmanager"):
         tuple[str, ...], Meta(min_length=1, description='Matchers on labels; ${values} in double quotes: job="${job}".')
     ]
     expect: Annotated[
-        Literal["", "none", "some", "not_silenced"],
-        Meta(description="none or some: active ones (not silenced or inhibited); not_silenced: nothing is silenced."),
+        Literal["", "none", "some", "not_silenced", "gone"],
+        Meta(description="none or some: of active ones; not_silenced; gone: no alert at all, silenced or not."),
     ] = ""
+    exact: Annotated[
+        tuple[dict[str, str], ...], Meta(description="Only alerts with exactly one of these label sets; empty: any.")
+    ] = ()
 
 
 def _problems(options: AlertmanagerOptions, parameters: Mapping[str, Parameter]) -> Iterator[Problem]:
@@ -43,7 +46,7 @@ def _problems(options: AlertmanagerOptions, parameters: Mapping[str, Parameter])
 
 def _ask(options: AlertmanagerOptions, values: Values, parameters: Mapping[str, Parameter]) -> Ask:
     matchers = [queries.fill(m, values, types_of(parameters)) for m in options.matchers]
-    data = {"matchers": matchers, "expect": options.expect}
+    data = {"matchers": matchers, "expect": options.expect, "exact": list(options.exact)}
     shown = (
         f"ask Alertmanager for alerts with {', '.join(matchers)}",
         f"expected: {options.expect}" if options.expect else "",
@@ -56,10 +59,12 @@ def _run(data: Mapping[str, Any], world: World) -> Result:
         found = alerts(world.config.alertmanager, data["matchers"], world.deadline.left)
     except Unanswered as error:
         return inconclusive(f"Alertmanager cannot say: {error}")
+    found = tuple(a for a in found if not data["exact"] or a.labels in data["exact"])
     active = [a for a in found if a.state == "active"]
     silenced = [a for a in found if a.silenced_by]
     inhibited = [a for a in found if a.inhibited_by and not a.silenced_by]
-    bad = {"none": bool(active), "some": not active, "not_silenced": bool(silenced)}.get(data["expect"], False)
+    faults = {"none": bool(active), "some": not active, "not_silenced": bool(silenced), "gone": bool(found)}
+    bad = faults.get(data["expect"], False)
     summary = f"{len(active)} active, {len(silenced)} silenced, {len(inhibited)} inhibited"
     if bad:
         summary += f", expected {data['expect'].replace('_', ' ')}"

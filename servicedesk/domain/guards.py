@@ -89,10 +89,12 @@ def _g5(f: Facts, _a: Action, _w: Actor) -> str | None:
 
 
 def _g6(f: Facts, _a: Action, _w: Actor) -> str | None:
+    if f.alert_born and not (f.quiet and _quiet_record(f)):
+        minutes = int(f.quiet_window.total_seconds() // 60)
+        return f"The alerts have not been quiet for the whole window of {minutes} minutes yet."
+    if f.verify_open and not _tested(f, other=f.severe, by_playbook=False):
+        return f"The playbook's own verification has not passed: {f.verify_open[0]}"
     if f.alert_born:
-        if not f.quiet or not _quiet_record(f):
-            minutes = int(f.quiet_window.total_seconds() // 60)
-            return f"The alerts have not been quiet for the whole window of {minutes} minutes yet."
         if f.severe and not _tested(f, other=True):
             return "P1 and P2 need a person other than the resolver who states what was tested."
         return None
@@ -170,8 +172,10 @@ def _quiet_record(f: Facts) -> bool:
     )
 
 
-def _tested(f: Facts, other: bool) -> bool:
+def _tested(f: Facts, other: bool, by_playbook: bool = True) -> bool:
+    """Did somebody state what was tested? A playbook that could not find out says neither yes nor no."""
     spoken = [v for v in f.verifications if v.kind != "quiet_window"]
+    spoken = [v for v in spoken if v.kind != "playbook" or (by_playbook and v.verdict != "inconclusive")]
     if not spoken or spoken[-1].verdict != "pass":
         return False
     return any(

@@ -168,6 +168,7 @@ class Facts:
     quiet_from: datetime | None = None
     quiet_window: timedelta = timedelta(0)
     verifications: tuple[VerificationFact, ...] = ()  # this cycle, oldest first
+    verify_open: tuple[str, ...] = ()  # playbooks whose verify section has not passed in this cycle: a sentence each
     confirmations: tuple[ConfirmationFact, ...] = ()  # this cycle, oldest first
     review: ReviewFact | None = None
     review_depth: str = "lite"  # the depth that is due now

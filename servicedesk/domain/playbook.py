@@ -95,10 +95,14 @@ class VerifyCheck:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """How the fix proves itself. soak: how long it is watched, None: the quiet window of the ticket's priority."""
+    """How the fix proves itself. soak: how long it is watched, None: the quiet window of the ticket's priority.
+
+    after: when the first look is taken.
+    """
 
     checks: tuple[VerifyCheck, ...]
     soak: timedelta | None = None
+    after: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,10 @@ class VerifyFile(Part, frozen=True):
     soak: (
         Annotated[Duration, _says("How long it is watched, such as 45m. Default: the priority's quiet window.")] | None
     ) = None
+    after: Annotated[
+        Duration,
+        _says("When the first look is taken, such as 5m: rates need time to forget the fault. Default: at once."),
+    ] = "0s"
 
 
 class PlaybookFile2(_Head, frozen=True, kw_only=True):

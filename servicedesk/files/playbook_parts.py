@@ -237,7 +237,10 @@ def _verify(document: yaml.Document, file: VerifyFile, known: Mapping[str, Param
         spec = _spec(document, ("verify", "checks", i, "check"), known, kinds)
         baseline = None if c.baseline is None else Baseline(c.baseline.better, c.baseline.by)
         checks.append(VerifyCheck(c.id, c.title, spec, baseline))
-    return Verify(tuple(checks), soak)
+    after = parse_duration(file.after)
+    if soak is not None and after >= soak:
+        raise document.error(("verify", "after"), "must be shorter than `soak`")
+    return Verify(tuple(checks), soak, after)
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from servicedesk.services.shared.timeline import Line
 from servicedesk.services.shared.transition import judged
 from servicedesk.store import playbooks as store
 from servicedesk.store.db import Tx
+from servicedesk.store.playbooks import Attach
 from servicedesk.store.views import ticket as ticket_views
 from servicedesk.store.views.ticket import Run
 from servicedesk.store.views.ticket import Step as RecordedStep
@@ -63,7 +64,7 @@ def attach_by_hand(desk: Desk, actor: Actor, number: int, playbook_id: str) -> i
         judged(facts.load(tx, desk, number), actor, Action("work_steps"))
         if (number, playbook.id) in store.attached(tx, [number]):
             raise Conflict(f"{shown(number)} has the playbook {playbook.id!r} already.")
-        run_id = shared.put(tx, desk, [(number, playbook)], actor)[number, playbook.id]
+        run_id = shared.put(tx, desk, [Attach(number, playbook, store.subject(tx, number))], actor)[number, playbook.id]
         tx.after_commit.append(lambda: desk.wake.notify("changes"))
         return run_id
 

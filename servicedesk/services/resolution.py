@@ -13,7 +13,7 @@ from servicedesk.domain import review as review_rules
 from servicedesk.domain.guards import blank
 from servicedesk.domain.incident import SYSTEM, Action, Actor, Facts
 from servicedesk.errors import BadInput, NotFound
-from servicedesk.services.shared import attach, drafts, notify, timeline, transition
+from servicedesk.services.shared import attach, drafts, notify, setback, timeline, transition
 from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
@@ -136,7 +136,7 @@ def verify(
             tx, desk, Line(number, "verification", {"cycle": f.cycle, "kind": "person"} | record, actor, "G6")
         )
         if verdict == "fail":
-            _back_to_work(tx, desk, f, SYSTEM, "verification", f"Verification failed: {tested}")
+            setback.back_to_work(tx, desk, f, SYSTEM, "verification", f"Verification failed: {tested}")
         else:
             judge(tx, desk, number)
 
@@ -184,13 +184,7 @@ def _confirmed(tx: Tx, desk: Desk, f: Facts, actor: Actor, kind: str, accepted: 
         judge(tx, desk, f.id)
     else:
         by = actor if kind == "requester" or kind == "link" else SYSTEM
-        _back_to_work(tx, desk, f, by, "requester", comment)
-
-
-def _back_to_work(tx: Tx, desk: Desk, f: Facts, actor: Actor, trigger: str, reason: str) -> None:
-    action = Action("reopen", reason=reason, trigger=trigger)
-    transition.perform(tx, desk, f, actor, action, {"waiting_on": "agent"}, {"trigger": trigger})
-    notify.enqueue(tx, desk, [Notice("reopened", f.id, str(f.cycle + 1), {"text": reason, "from": actor.id})])
+        setback.back_to_work(tx, desk, f, by, "requester", comment)
 
 
 def explain(desk: Desk, actor: Actor, number: int, text: str, version: int | None = None) -> None:

@@ -15,8 +15,10 @@ from servicedesk.store.tables import (
     confirmation,
     incident,
     member,
+    observation,
     playbook_run,
     playbook_step,
+    playbook_version,
     review,
     review_approval,
     second_person_request,
@@ -69,6 +71,17 @@ _VERIFICATIONS = (
     select(verification)
     .where(verification.c.incident_id == _THIS, verification.c.cycle == _CYCLE)
     .order_by(verification.c.id)
+)
+_UNPROVEN = (
+    select(playbook_version.c.title, observation.c.reason)
+    .join(playbook_run, playbook_run.c.id == observation.c.run_id)
+    .join(playbook_version, playbook_version.c.hash == playbook_run.c.hash)
+    .where(
+        observation.c.incident_id == _THIS,
+        observation.c.cycle == _CYCLE,
+        observation.c.state.not_in(("passed", "void")),
+    )
+    .order_by(observation.c.id)
 )
 _CONFIRMATIONS = (
     select(confirmation)
@@ -126,6 +139,12 @@ def approved_by_two(tx: Tx, incident_id: int, cycle: int) -> set[str]:
 def verifications(tx: Tx, incident_id: int, cycle: int) -> tuple[VerificationFact, ...]:
     rows = tx.run(_VERIFICATIONS, {"incident": incident_id, "cycle": cycle})
     return tuple(VerificationFact(r.verdict, r.kind, r.actor_id, r.at, r.no_new_problem) for r in rows)
+
+
+def verify_open(tx: Tx, incident_id: int, cycle: int) -> tuple[str, ...]:
+    """Playbooks whose verify section has not passed: title and what was found last."""
+    rows = tx.run(_UNPROVEN, {"incident": incident_id, "cycle": cycle})
+    return tuple(f"“{r.title}”: {r.reason or 'watched, nothing found out yet.'}" for r in rows)
 
 
 def confirmations(tx: Tx, incident_id: int, cycle: int) -> tuple[ConfirmationFact, ...]:

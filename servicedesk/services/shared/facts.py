@@ -79,6 +79,7 @@ def of_row(tx: Tx, desk: Desk, row: Any) -> Facts:
         quiet_from=quiet_from(row.resolved_at, row.recovered_at, row.suspect_at),
         quiet_window=policy.alerts.quiet_window[row.priority or 3],
         verifications=store.verifications(tx, row.id, row.cycle),
+        verify_open=store.verify_open(tx, row.id, row.cycle),
         confirmations=store.confirmations(tx, row.id, row.cycle),
         review=store.newest_review(tx, row.id),
         actions=store.actions(tx, row.id),

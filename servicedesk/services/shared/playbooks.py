@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from alert_receivers.event import visible
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import SYSTEM, Actor
 from servicedesk.domain.playbook import Playbook
-from servicedesk.services.shared import timeline
+from servicedesk.services.shared import asking, timeline
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store import playbooks as store
 from servicedesk.store.db import Tx
+from servicedesk.store.playbooks import Attach
+
+LABEL_LENGTH = 1000  # of a kept value; a parameter takes far less
 
 
 class Ticket(NamedTuple):
@@ -37,26 +41,30 @@ def attach_many(tx: Tx, desk: Desk, tickets: Iterable[Ticket]) -> list[tuple[int
     written.
     """
     catalogue = desk.playbooks.catalogue()
-    wanted: dict[tuple[int, str], Playbook] = {}
+    wanted: dict[tuple[int, str], Attach] = {}
     for t in tickets:
         for playbook in catalogue.match(t.labels, t.type, t.category, t.service):
-            wanted[t.incident_id, playbook.id] = playbook
+            wanted.setdefault((t.incident_id, playbook.id), Attach(t.incident_id, playbook, t.labels))
     if not wanted:
         return []
     known = store.attached(tx, {incident_id for incident_id, _ in wanted})
-    new = [(incident_id, book) for (incident_id, id_), book in wanted.items() if (incident_id, id_) not in known]
+    new = [one for at, one in wanted.items() if at not in known]
     put(tx, desk, new, SYSTEM)
-    return new
+    return [(one.incident_id, one.playbook) for one in new]
 
 
-def put(tx: Tx, desk: Desk, runs: Sequence[tuple[int, Playbook]], actor: Actor) -> dict[tuple[int, str], int]:
-    """Write these runs, their source texts and their timeline lines; answers (incident, playbook id) → run id."""
+def put(tx: Tx, desk: Desk, runs: Sequence[Attach], actor: Actor) -> dict[tuple[int, str], int]:
+    """Write these runs, their source texts, their first questions and timeline lines; answers (incident, playbook id)
+    → run id."""
     if not runs:
         return {}
-    store.keep_versions(tx, [playbook for _, playbook in runs])
-    ids = store.add_runs(tx, runs, actor.id)
+    store.keep_versions(tx, [one.playbook for one in runs])
+    ids = store.add_runs(tx, [one._replace(labels=named(one.playbook, one.labels)) for one in runs], actor.id)
+    asking.on_opening(
+        tx, desk, [(one.incident_id, ids[one.incident_id, one.playbook.id], one.playbook) for one in runs]
+    )
     lines = []
-    for incident_id, playbook in runs:
+    for incident_id, playbook, _ in runs:
         content = {
             "event": "attached",
             "playbook": playbook.id,
@@ -67,6 +75,12 @@ def put(tx: Tx, desk: Desk, runs: Sequence[tuple[int, Playbook]], actor: Actor) 
         lines.append(Line(incident_id, "playbook", content, actor))
     timeline.append_many(tx, desk, lines)
     return ids
+
+
+def named(playbook: Playbook, labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels that the playbook's parameters name, as they can be stored."""
+    names = dict.fromkeys(label for p in playbook.parameters for label in p.labels)
+    return {name: visible(labels[name])[:LABEL_LENGTH] for name in names if name in labels}
 
 
 def skip_open(tx: Tx, desk: Desk, incident_id: int, reason: str) -> None:

@@ -12,7 +12,7 @@ from servicedesk.domain.incident import Action, Actor, Facts
 from servicedesk.domain.lifecycle import Act, Move, decide
 from servicedesk.domain.notification import unassigned_due
 from servicedesk.errors import Refused
-from servicedesk.services.shared import timeline
+from servicedesk.services.shared import timeline, watching
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store import tickets
 from servicedesk.store.db import Tx
@@ -70,6 +70,8 @@ def perform(
         changes |= {"hold_reason": None, "hold_until": None, "next_look_at": None}
     changes |= dict(values or {})
     tickets.change(tx, facts.id, changes)
+    if target == words.RESOLVED:
+        watching.begin(tx, desk, facts)
     told = {"from": facts.status, "to": target, "cycle": changes.get("cycle", facts.cycle)}
     if action.reason:
         told["reason"] = action.reason
