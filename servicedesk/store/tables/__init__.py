@@ -14,9 +14,11 @@ from .gates import (
     task,
     verification,
 )
+from .gathering import gathering, reach, storm
 from .intake import alert, correlation, dead_letter, delivery, episode, event
 from .people import idempotency_key, service, session, signin_link, team, team_member, token, user
 from .record import outbox, setting, timeline, timeline_content
+from .suppression import heartbeat, maintenance_window
 from .syslog import (
     syslog_alert,
     syslog_example,
@@ -39,8 +41,11 @@ __all__ = [
     "delivery",
     "episode",
     "event",
+    "gathering",
+    "heartbeat",
     "idempotency_key",
     "incident",
+    "maintenance_window",
     "member",
     "metadata",
     "observation",
@@ -48,6 +53,7 @@ __all__ = [
     "playbook_run",
     "playbook_step",
     "playbook_version",
+    "reach",
     "review",
     "review_approval",
     "second_person_request",
@@ -56,6 +62,7 @@ __all__ = [
     "setting",
     "signin_link",
     "silence",
+    "storm",
     "syslog_alert",
     "syslog_example",
     "syslog_minute",

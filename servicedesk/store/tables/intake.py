@@ -67,6 +67,13 @@ alert = Table(
     Column("incident_id", ForeignKey("incident.id"), index=True),  # the newest incident it belongs to
     Column("correlation", Digest),  # which siblings it has
     Column("decision", Text, nullable=False, server_default=""),  # why there is (no) ticket
+    Column("rule", Text, nullable=False, server_default=""),  # the correlation rule that decides about it
+    Column("waits", Text),  # group: for its like, or a ticket to join | window: for the end of a maintenance
+    Column("waits_until", UtcTime),  # end of that maintenance
+    Column("window_id", Id),  # which maintenance or suppression
+    Column("flapping_since", UtcTime),
+    Column("flap_ends_at", UtcTime),  # when it counts as quiet again
+    Column("lacks", Integer, nullable=False, server_default="0"),  # 1 severity, 2 service, 4 runbook_url
     Column("checked_at", UtcTime),  # for records without a ticket: when a person or rule judged them
     Column("check_mark", Text),  # misuse | malfunction | noise | known
     Index(
@@ -77,6 +84,31 @@ alert = Table(
     ),
     Index("ix_alert_fingerprint", "fingerprint"),
     Index("ix_alert_name", "name", "id"),
+    Index(
+        "ix_alert_waits",
+        "correlation",
+        sqlite_where=text("waits = 'group'"),
+        postgresql_where=text("waits = 'group'"),
+    ),
+    Index(
+        "ix_alert_waits_until",
+        "waits_until",
+        sqlite_where=text("waits_until IS NOT NULL"),
+        postgresql_where=text("waits_until IS NOT NULL"),
+    ),
+    Index(
+        "ix_alert_flapping",
+        "flap_ends_at",
+        sqlite_where=text("flap_ends_at IS NOT NULL"),
+        postgresql_where=text("flap_ends_at IS NOT NULL"),
+    ),
+    Index("ix_alert_lacks", "name", "lacks", sqlite_where=text("lacks > 0"), postgresql_where=text("lacks > 0")),
+    Index(
+        "ix_alert_to_check",
+        "id",
+        sqlite_where=text("incident_id IS NULL AND checked_at IS NULL"),
+        postgresql_where=text("incident_id IS NULL AND checked_at IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -108,6 +140,7 @@ episode = Table(
     Column("ends_at", UtcTime),
     Column("fired", Boolean, nullable=False),  # ever seen firing
     Column("suspect", Boolean, nullable=False, server_default="0"),
+    Column("passed", Boolean, nullable=False, server_default="0"),  # it ended, and needs no ticket for good
     Index("ix_episode_alert", "alert_id", "starts_at"),
     sqlite_autoincrement=True,
 )

@@ -53,6 +53,15 @@ CREATE INDEX ix_delivery_dead ON delivery (id) WHERE state = 'dead';
 
 CREATE INDEX ix_delivery_open ON delivery (id) WHERE state = 'stored';
 
+CREATE TABLE gathering (
+    id BIGSERIAL NOT NULL,
+    digest BYTEA NOT NULL,
+    since BIGINT NOT NULL,
+    CONSTRAINT pk_gathering PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_gathering_digest ON gathering (digest);
+
 CREATE TABLE idempotency_key (
     digest BYTEA NOT NULL,
     request_digest BYTEA NOT NULL,
@@ -231,6 +240,33 @@ CREATE TABLE dead_letter (
     CONSTRAINT fk_dead_letter_delivery_id FOREIGN KEY(delivery_id) REFERENCES delivery (id)
 );
 
+CREATE TABLE heartbeat (
+    id BIGSERIAL NOT NULL,
+    key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    source TEXT DEFAULT '' NOT NULL,
+    peer TEXT DEFAULT '' NOT NULL,
+    every INTEGER NOT NULL,
+    grace INTEGER NOT NULL,
+    service TEXT DEFAULT '' NOT NULL,
+    severity TEXT DEFAULT '' NOT NULL,
+    gaps TEXT,
+    first_at BIGINT,
+    last_at BIGINT,
+    count BIGINT DEFAULT '0' NOT NULL,
+    due_at BIGINT,
+    silent_since BIGINT,
+    paused BOOLEAN DEFAULT '0' NOT NULL,
+    made_by BIGINT,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT pk_heartbeat PRIMARY KEY (id),
+    CONSTRAINT uq_heartbeat_key UNIQUE (key),
+    CONSTRAINT fk_heartbeat_made_by FOREIGN KEY(made_by) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_heartbeat_due_at ON heartbeat (due_at);
+
 CREATE TABLE link (
     id_hash BYTEA NOT NULL,
     purpose TEXT NOT NULL,
@@ -389,6 +425,32 @@ CREATE INDEX ix_incident_team ON incident (team_id, status, id);
 
 CREATE INDEX ix_incident_unassigned ON incident (unassigned_due_at) WHERE unassigned_due_at IS NOT NULL;
 
+CREATE TABLE maintenance_window (
+    id BIGSERIAL NOT NULL,
+    kind TEXT NOT NULL,
+    title TEXT NOT NULL,
+    reason TEXT DEFAULT '' NOT NULL,
+    service_id BIGINT,
+    matchers TEXT DEFAULT '' NOT NULL,
+    source TEXT DEFAULT '' NOT NULL,
+    starts_at BIGINT NOT NULL,
+    minutes INTEGER NOT NULL,
+    recurrence TEXT DEFAULT '' NOT NULL,
+    timezone TEXT DEFAULT 'UTC' NOT NULL,
+    over_at BIGINT,
+    cancelled_at BIGINT,
+    made_by BIGINT,
+    created_at BIGINT NOT NULL,
+    version INTEGER DEFAULT '1' NOT NULL,
+    CONSTRAINT pk_maintenance_window PRIMARY KEY (id),
+    CONSTRAINT fk_maintenance_window_service_id FOREIGN KEY(service_id) REFERENCES service (id),
+    CONSTRAINT fk_maintenance_window_made_by FOREIGN KEY(made_by) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_maintenance_window_over ON maintenance_window (over_at);
+
+CREATE INDEX ix_maintenance_window_service_id ON maintenance_window (service_id);
+
 CREATE TABLE action_item (
     id BIGSERIAL NOT NULL,
     incident_id BIGINT NOT NULL,
@@ -437,6 +499,13 @@ CREATE TABLE alert (
     incident_id BIGINT,
     correlation BYTEA,
     decision TEXT DEFAULT '' NOT NULL,
+    rule TEXT DEFAULT '' NOT NULL,
+    waits TEXT,
+    waits_until BIGINT,
+    window_id BIGINT,
+    flapping_since BIGINT,
+    flap_ends_at BIGINT,
+    lacks INTEGER DEFAULT '0' NOT NULL,
     checked_at BIGINT,
     check_mark TEXT,
     CONSTRAINT pk_alert PRIMARY KEY (id),
@@ -446,11 +515,21 @@ CREATE TABLE alert (
 
 CREATE INDEX ix_alert_fingerprint ON alert (fingerprint);
 
+CREATE INDEX ix_alert_flapping ON alert (flap_ends_at) WHERE flap_ends_at IS NOT NULL;
+
 CREATE INDEX ix_alert_incident_id ON alert (incident_id);
+
+CREATE INDEX ix_alert_lacks ON alert (name, lacks) WHERE lacks > 0;
 
 CREATE INDEX ix_alert_name ON alert (name, id);
 
 CREATE INDEX ix_alert_suspect ON alert (suspect_due_at) WHERE suspect_due_at IS NOT NULL;
+
+CREATE INDEX ix_alert_to_check ON alert (id) WHERE incident_id IS NULL AND checked_at IS NULL;
+
+CREATE INDEX ix_alert_waits ON alert (correlation) WHERE waits = 'group';
+
+CREATE INDEX ix_alert_waits_until ON alert (waits_until) WHERE waits_until IS NOT NULL;
 
 CREATE TABLE confirmation (
     id BIGSERIAL NOT NULL,
@@ -524,6 +603,15 @@ CREATE TABLE playbook_run (
     CONSTRAINT fk_playbook_run_attached_by FOREIGN KEY(attached_by) REFERENCES user_account (id),
     CONSTRAINT fk_playbook_run_helped_by FOREIGN KEY(helped_by) REFERENCES user_account (id)
 );
+
+CREATE TABLE reach (
+    digest BYTEA NOT NULL,
+    incident_id BIGINT NOT NULL,
+    CONSTRAINT pk_reach PRIMARY KEY (digest, incident_id),
+    CONSTRAINT fk_reach_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
+);
+
+CREATE INDEX ix_reach_incident_id ON reach (incident_id);
 
 CREATE TABLE review (
     id BIGSERIAL NOT NULL,
@@ -604,6 +692,18 @@ CREATE INDEX ix_silence_incident_id ON silence (incident_id);
 
 CREATE INDEX ix_silence_set ON silence (state, id) WHERE state IN ('asked', 'active');
 
+CREATE TABLE storm (
+    digest BYTEA NOT NULL,
+    source TEXT NOT NULL,
+    name TEXT NOT NULL,
+    opened TEXT NOT NULL,
+    incident_id BIGINT,
+    until BIGINT,
+    taken INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_storm PRIMARY KEY (digest),
+    CONSTRAINT fk_storm_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
+);
+
 CREATE TABLE task (
     id BIGSERIAL NOT NULL,
     incident_id BIGINT NOT NULL,
@@ -650,6 +750,7 @@ CREATE TABLE episode (
     ends_at BIGINT,
     fired BOOLEAN NOT NULL,
     suspect BOOLEAN DEFAULT '0' NOT NULL,
+    passed BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_episode PRIMARY KEY (id),
     CONSTRAINT fk_episode_alert_id FOREIGN KEY(alert_id) REFERENCES alert (id),
     CONSTRAINT fk_episode_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
