@@ -96,6 +96,32 @@ class Api:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A source whose own programs are asked what was missed. user, token and so on hold for all of them."""
+
+    alertmanagers: tuple[str, ...] = _key((), "base addresses of all Alertmanagers that send under this source")
+    prometheus: tuple[str, ...] = _key((), "base addresses of all Prometheus servers that these get their alerts from")
+    receiver: str = _key("", "our receiver's name in the Alertmanagers; only what is routed to it may open tickets")
+    matchers: tuple[str, ...] = _key(
+        (), 'matchers of what may open tickets, such as severity="critical"; without, nothing that ended unseen does'
+    )
+    every: float = _key(60.0, "seconds between two looks")
+    patience: float = _key(360.0, "seconds that its Alertmanager may take to tell us: more than its group_interval")
+    gone_after: float = _key(900.0, "seconds after which an alert that is gone without a word is unconfirmed")
+    down_after: float = _key(120.0, "seconds without a running worker after which what was missed is looked up")
+    timeout: float = _key(10.0, "seconds to wait for one answer")
+    username: str = _key("", "user name they ask for (basic authentication)")
+    password: str = _key("", "password of that user", secret=True)
+    token: str = _key("", "bearer token, instead of user name and password", secret=True)
+    ca_file: str = _key("", "certificates (PEM) that theirs are trusted by, instead of the system's")
+    tenant: str = _key("", "X-Scope-OrgID that is sent along (Mimir, Cortex)")
+
+    def api(self, url: str) -> Api:
+        """One of its programs."""
+        return Api(url, self.username, self.password, self.token, self.ca_file, self.tenant)
+
+
+@dataclass(frozen=True)
 class Checks:
     enabled: bool = _key(True, "whether checks of playbooks are run at all; false is the kill switch")
     parallel: int = _key(4, "checks that run at the same time in one process")
@@ -148,6 +174,7 @@ class Config:
     prometheus: Api = Api()
     alertmanager: Api = Api()
     loki: Api = Api()
+    sources: Mapping[str, Source] = field(default_factory=dict, metadata={"each": Source})
     checks: Checks = Checks()
     oidc: Oidc = Oidc()
     audit: Audit = Audit()
@@ -200,6 +227,9 @@ def _settings(node: Any, prefix: str, origins: Mapping[str, str]) -> Iterator[Se
         value, name = getattr(node, f.name), prefix + f.name
         if is_dataclass(value):
             yield from _settings(value, name + ".", origins)
+        elif "each" in f.metadata:
+            for one, below in (value or {"<name>": f.metadata["each"]()}).items():
+                yield from _settings(below, f"{name}.{one}.", origins)
         elif "doc" in f.metadata:
             text = ",".join(value) if isinstance(value, tuple) else str(value)
             shown = "********" if f.metadata["secret"] and text else text
@@ -231,13 +261,22 @@ def _overlay(node: Any, data: Mapping[str, Any], prefix: str, file: str, origins
             raise ConfigError(f"{file}: {name}: unknown key; known here: {', '.join(sorted(known))}")
         current = getattr(node, key)
         if is_dataclass(current):
+            changes[key] = _below(current, value, name, file, origins)
+        elif "each" in known[key].metadata:
             if not isinstance(value, dict):
-                raise ConfigError(f"{file}: {name}: needs keys below it: {', '.join(f.name for f in fields(current))}")
-            changes[key] = _overlay(current, value, name + ".", file, origins)
+                raise ConfigError(f"{file}: {name}: needs a name, and keys below that")
+            empty = known[key].metadata["each"]()
+            changes[key] = {str(one): _below(empty, v, f"{name}.{one}", file, origins) for one, v in value.items()}
         else:
             changes[key] = _convert(value, current, f"{file}: {name}")
             origins[name] = file
     return replace(node, **changes)
+
+
+def _below(node: Any, data: Any, name: str, file: str, origins: dict[str, str]) -> Any:
+    if not isinstance(data, dict):
+        raise ConfigError(f"{file}: {name}: needs keys below it: {', '.join(f.name for f in fields(node))}")
+    return _overlay(node, data, name + ".", file, origins)
 
 
 def _environment(node: Any, env: str, prefix: str, environ: Mapping[str, str], origins: dict[str, str]) -> Any:
@@ -246,10 +285,19 @@ def _environment(node: Any, env: str, prefix: str, environ: Mapping[str, str], o
         current, variable, name = getattr(node, f.name), f"{env}_{f.name.upper()}", prefix + f.name
         if is_dataclass(current):
             changes[f.name] = _environment(current, variable, name + ".", environ, origins)
+        elif "each" in f.metadata:
+            changes[f.name] = {
+                one: _environment(below, f"{variable}_{_word(one)}", f"{name}.{one}.", environ, origins)
+                for one, below in current.items()
+            }
         elif "doc" in f.metadata and variable in environ:
             changes[f.name] = _convert(environ[variable], current, variable)
             origins[name] = variable
     return replace(node, **changes)
+
+
+def _word(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name.upper())
 
 
 def _convert(value: Any, default: Any, where: str) -> Any:

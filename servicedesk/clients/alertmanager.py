@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from servicedesk.config import Api
@@ -22,11 +22,15 @@ class AlertState:
     starts_at: str
     silenced_by: tuple[str, ...]
     inhibited_by: tuple[str, ...]
+    receivers: tuple[str, ...] = ()
+    annotations: dict[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+    generator_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """state: active | pending | expired; matchers: (name, value)."""
+    """state: active | pending | expired; matchers: (name, value); conditions: (name, operator, value)."""
 
     id: str
     state: str
@@ -34,6 +38,8 @@ class Silence:
     created_by: str
     comment: str
     matchers: tuple[tuple[str, str], ...]
+    starts_at: datetime | None = None
+    conditions: tuple[tuple[str, Literal["=", "!=", "=~", "!~"], str], ...] = ()
 
 
 def alerts(api: Api, matchers: Iterable[str], timeout: float) -> tuple[AlertState, ...]:
@@ -116,6 +122,10 @@ def _alert(row: Any) -> AlertState:
         str(row.get("startsAt", "")),
         tuple(map(str, status.get("silencedBy") or ())),
         tuple(map(str, status.get("inhibitedBy") or ())),
+        tuple(str(one.get("name", "")) for one in row.get("receivers") or ()),
+        {str(k): str(v) for k, v in (row.get("annotations") or {}).items()},
+        str(row.get("fingerprint", "")),
+        str(row.get("generatorURL", "")),
     )
 
 
@@ -123,11 +133,31 @@ def _silence(row: Any) -> Silence:
     return Silence(
         str(row["id"]),
         str(row.get("status", {}).get("state", "")),
-        datetime.fromisoformat(str(row["endsAt"]).replace("Z", "+00:00")).astimezone(UTC),
+        _time(row["endsAt"]),
         str(row.get("createdBy", "")),
         str(row.get("comment", "")),
         tuple((str(m["name"]), str(m["value"])) for m in row.get("matchers", ())),
+        _time(row["startsAt"]),
+        tuple(
+            (str(m["name"]), _OPERATORS[_is(m, "isEqual"), _is(m, "isRegex")], str(m["value"])) for m in row["matchers"]
+        ),
     )
+
+
+_OPERATORS: dict[tuple[bool, bool], Literal["=", "!=", "=~", "!~"]] = {
+    (True, False): "=",
+    (False, False): "!=",
+    (True, True): "=~",
+    (False, True): "!~",
+}
+
+
+def _is(row: Any, name: str) -> bool:
+    return bool(row.get(name, name == "isEqual"))  # older ones know no isEqual
+
+
+def _time(text: Any) -> datetime:
+    return datetime.fromisoformat(str(text).replace("Z", "+00:00")).astimezone(UTC)
 
 
 def _stamp(at: datetime) -> str:

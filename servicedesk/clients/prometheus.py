@@ -35,9 +35,48 @@ def over_time(api: Api, query: str, start: float, end: float, step: float, timeo
     return tuple(Sample(_labels(r), tuple(_point(p) for p in r["values"])) for r in data["result"])
 
 
-def _data(api: Api, what: str, asked: dict[str, str], timeout: float) -> dict[str, Any]:
+def firing(api: Api, timeout: float, at: float, window: float = 0) -> tuple[Sample, ...]:
+    """The series ALERTS of what fires at an instant; with a window (seconds), every evaluation in it before that.
+
+    Raises Unanswered, also for an answer that is not whole.
+    """
+    query = 'ALERTS{alertstate="firing"}' + (f"[{window:.0f}s]" if window else "")
+    data = _data(api, "query", {"query": query, "time": f"{at:.3f}"}, timeout, whole=True)
+    if data["resultType"] != ("matrix" if window else "vector"):
+        raise Unanswered("its answer is of another type than was asked for")
+    name = "values" if window else "value"
+    return tuple(
+        Sample(_labels(r), tuple(_point(p) for p in (r[name] if window else [r[name]]))) for r in data["result"]
+    )
+
+
+def intervals(api: Api, timeout: float) -> dict[str, float]:
+    """Seconds between two evaluations, by the name of the alerting rule (the longest). Raises Unanswered."""
+    told = call(api, "GET", "/api/v1/rules", timeout, params={"type": "alert"})
+    try:
+        found: dict[str, float] = {}
+        for group in told["data"]["groups"]:
+            for rule in group["rules"]:
+                found[str(rule["name"])] = max(found.get(str(rule["name"]), 0.0), float(group["interval"]))
+        return found
+    except (TypeError, KeyError, ValueError):
+        raise Unanswered("its answer is not that of a Prometheus: is the address right?") from None
+
+
+def configuration(api: Api, timeout: float) -> str:
+    """Its configuration as it is loaded, YAML, without secrets. Raises Unanswered."""
+    told = call(api, "GET", "/api/v1/status/config", timeout)
+    try:
+        return str(told["data"]["yaml"])
+    except (TypeError, KeyError):
+        raise Unanswered("its answer is not that of a Prometheus: is the address right?") from None
+
+
+def _data(api: Api, what: str, asked: dict[str, str], timeout: float, whole: bool = False) -> dict[str, Any]:
     told = call(api, "POST", f"/api/v1/{what}", timeout, data=asked | {"timeout": f"{max(timeout - 0.5, 0.5):.1f}s"})
     data = told.get("data") if isinstance(told, dict) else None
+    if whole and isinstance(told, dict) and told.get("warnings"):
+        raise Unanswered(f"its answer is not whole: {' '.join(str(told['warnings'][0]).split())[:200]}")
     if not isinstance(data, dict) or "resultType" not in data or "result" not in data:
         raise Unanswered("its answer is not that of a Prometheus: is the address right?")
     return data

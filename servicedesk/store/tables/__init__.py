@@ -17,6 +17,7 @@ from .gates import (
 from .gathering import gathering, reach, storm
 from .intake import alert, correlation, dead_letter, delivery, episode, event
 from .people import idempotency_key, service, session, signin_link, team, team_member, token, user
+from .reconcile import missing_alert, reconciliation
 from .record import outbox, setting, timeline, timeline_content
 from .suppression import heartbeat, maintenance_window
 from .syslog import (
@@ -48,12 +49,14 @@ __all__ = [
     "maintenance_window",
     "member",
     "metadata",
+    "missing_alert",
     "observation",
     "outbox",
     "playbook_run",
     "playbook_step",
     "playbook_version",
     "reach",
+    "reconciliation",
     "review",
     "review_approval",
     "second_person_request",

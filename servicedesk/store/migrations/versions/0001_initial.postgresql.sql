@@ -82,6 +82,16 @@ CREATE TABLE playbook_version (
     CONSTRAINT pk_playbook_version PRIMARY KEY (hash)
 );
 
+CREATE TABLE reconciliation (
+    source TEXT NOT NULL,
+    alive_at BIGINT NOT NULL,
+    down_from BIGINT,
+    next_at BIGINT NOT NULL,
+    looked_at BIGINT,
+    error TEXT DEFAULT '' NOT NULL,
+    CONSTRAINT pk_reconciliation PRIMARY KEY (source)
+);
+
 CREATE TABLE setting (
     name TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -792,6 +802,13 @@ CREATE TABLE member (
 );
 
 CREATE INDEX ix_member_alert_id ON member (alert_id);
+
+CREATE TABLE missing_alert (
+    alert_id BIGINT NOT NULL,
+    since BIGINT NOT NULL,
+    CONSTRAINT pk_missing_alert PRIMARY KEY (alert_id),
+    CONSTRAINT fk_missing_alert_alert_id FOREIGN KEY(alert_id) REFERENCES alert (id)
+);
 
 CREATE TABLE observation (
     id BIGSERIAL NOT NULL,
