@@ -126,6 +126,8 @@ def request_changes(desk: Desk, actor: Actor, number: int, text: str) -> None:
         row = _current(tx, desk, f, actor)
         if row.status != "in_review":
             raise Refused([Refusal("A", "G8", f"The review is {_said(row.status)}: nothing to send back.", "review")])
+        if f.review is not None and f.review.approvals:
+            row = _anew(tx, row)
         values = {"status": "changes_requested", "change_request": text, "row_version": row.row_version + 1}
         _record(tx, desk, f, actor, row, values, {"text": text})
         notify.enqueue(
@@ -135,6 +137,14 @@ def request_changes(desk: Desk, actor: Actor, number: int, text: str) -> None:
         )
 
     desk.write(change)
+
+
+def _anew(tx: Tx, row: Any) -> Any:
+    """Votes are for the text as it was: the next version begins with none of them."""
+    kept = ("incident_id", "cycle", "depth", "body", "author_id", "authors", "reviewer_id", "due_at", "reminded_at")
+    copy = {name: getattr(row, name) for name in kept}
+    store.supersede(tx, row.incident_id)
+    return store.get(tx, store.add(tx, copy | {"version": row.version + 1, "status": "draft", "created_at": tx.now}))
 
 
 def waive(desk: Desk, actor: Actor, number: int, reason: str) -> None:

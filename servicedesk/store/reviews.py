@@ -32,6 +32,13 @@ def change(tx: Tx, review_id: int, values: Mapping[str, Any]) -> None:
     tx.run(update(review).where(review.c.id == review_id).values(dict(values)))
 
 
+def supersede(tx: Tx, incident_id: int) -> None:
+    """A newer version counts from now on: what nobody decided waits for nobody any more."""
+    r = review.c
+    undecided = update(review).where(r.incident_id == incident_id, r.decided_at.is_(None), r.status != "superseded")
+    tx.run(undecided.values(status="superseded"))
+
+
 def add_vote(tx: Tx, review_id: int, actor_id: int | None, self_reviewed: bool) -> None:
     vote = {"review_id": review_id, "actor_id": actor_id, "at": tx.now, "self_reviewed": self_reviewed}
     tx.run(insert(review_approval).values(vote))

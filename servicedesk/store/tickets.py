@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, case, delete, func, insert, select, update
 
 from servicedesk.store.db import Tx
 from servicedesk.store.tables import alert, correlation, episode, incident, member, user
@@ -58,8 +58,17 @@ def move_members(tx: Tx, source: int, target: int) -> int:
     for table in (alert, episode, correlation):
         tx.run(update(table).where(table.c.incident_id == source).values(incident_id=target))
     count = select(func.count()).select_from(episode).where(episode.c.incident_id == target).scalar_subquery()
-    tx.run(update(incident).where(incident.c.id == target).values(occurrences=count, recovered_at=None))
+    values = {"occurrences": count, "recovered_at": _recovered_at(target)}
+    tx.run(update(incident).where(incident.c.id == target).values(values))
     return len(moved)
+
+
+def _recovered_at(incident_id: int) -> Any:
+    """When its alerts were last heard of, None while one is firing or in doubt: its quiet window waits for it."""
+    theirs = select(alert).join(member, member.c.alert_id == alert.c.id).where(member.c.incident_id == incident_id)
+    noisy = theirs.where(alert.c.clears, alert.c.status.in_(("firing", "suspect"))).exists()
+    last_seen = theirs.with_only_columns(func.max(alert.c.last_seen, type_=alert.c.last_seen.type)).scalar_subquery()
+    return case((noisy, None), else_=last_seen)
 
 
 def user_name(tx: Tx, user_id: int) -> str:

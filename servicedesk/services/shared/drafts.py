@@ -39,7 +39,8 @@ def ensure(tx: Tx, desk: Desk, f: Facts, actor: Actor) -> int:
             "status": "draft",
             "depth": f.review_depth,
             "body": body,
-            "authors": [],
+            "author_id": newest.author_id if newest else None,
+            "authors": list(newest.authors) if newest else [],  # the old text is theirs still
             "created_at": tx.now,
             "due_at": due,
         },

@@ -14,7 +14,7 @@ from servicedesk.domain.notification import unassigned_due
 from servicedesk.errors import Refused
 from servicedesk.services.shared import timeline, watching
 from servicedesk.services.shared.timeline import Line
-from servicedesk.store import tickets
+from servicedesk.store import reviews, tickets
 from servicedesk.store.db import Tx
 
 _NEW_CYCLE = {"M7", "M8", "M10"}
@@ -64,6 +64,7 @@ def perform(
     changes: dict[str, Any] = {"status": target, "version": facts.version + 1, "updated_at": tx.now}
     if move.id in _NEW_CYCLE:
         changes |= _CLEARED | {"cycle": facts.cycle + 1}
+        reviews.supersede(tx, facts.id)
         if target == words.NEW:
             changes |= {"owner_id": None, "unassigned_due_at": unassigned_due(desk.policy, facts.priority, tx.now)}
     if move.id == "M3":

@@ -51,7 +51,7 @@ review = Table(  # immutable once approved or waived
     _incident(),
     Column("version", Integer, nullable=False),
     Column("cycle", Integer, nullable=False),
-    Column("status", Text, nullable=False),  # draft | in_review | changes_requested | approved | waived
+    Column("status", Text, nullable=False),  # draft | in_review | changes_requested | approved | waived | superseded
     Column("depth", Text, nullable=False),  # micro | lite | full
     Column("body", Json, nullable=False),
     Column("author_id", ForeignKey("user_account.id")),  # who wrote first
