@@ -106,5 +106,6 @@ CHECK = Check(
         "alertmanager.ca_file",
     ),
     missing=lambda config: "" if config.alertmanager.url else "alertmanager.url",
+    share=10,
     explain=lambda _data, config: place_of(config.alertmanager, "/api/v2/alerts"),
 )

@@ -48,10 +48,10 @@ class World:
 class Check:
     """A kind of check.
 
-    reads: keys of the configuration; missing(config): what must be configured first, "": nothing;
-    problems(options, parameters): what is wrong with a playbook's keys; ask(options, values, parameters) raises
-    CannotAsk; run(data, world): data as `ask` made it; explain(data, config): what the configuration adds to it, for a
-    dry run, without secrets.
+    reads: keys of the configuration; missing(config): what must be configured first, "": nothing; share: how many times
+    checks.per_target its targets may be asked; problems(options, parameters): what is wrong with a playbook's keys;
+    ask(options, values, parameters) raises CannotAsk; run(data, world): data as `ask` made it; explain(data, config):
+    what the configuration adds to it, for a dry run, without secrets.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Check:
     problems: Callable[[Any, Mapping[str, Parameter]], Iterable[Problem]] = lambda _options, _parameters: ()
     reads: tuple[str, ...] = ()
     missing: Callable[[Config], str] = lambda _config: ""
+    share: int = 1
     explain: Callable[[Mapping[str, Any], Config], tuple[str, ...]] = lambda _data, _config: ()
 
 
@@ -82,8 +83,8 @@ def place_of(api: Api, path: str) -> tuple[str, ...]:
     return (f"at {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}{path}",) if api.url else ()
 
 
-def inconclusive(summary: str, details: str = "") -> Result:
-    return Result(INCONCLUSIVE, summary, details)
+def inconclusive(summary: str, details: str = "", again: bool = True) -> Result:
+    return Result(INCONCLUSIVE, summary, details, again=again)
 
 
 def judged(expected: str, value: float, unit: str = "") -> tuple[str, str]:

@@ -91,12 +91,12 @@ def _run(data: Mapping[str, Any], world: World) -> Result:
     try:
         template = commands(settings.commands).get(data["name"])
         if template is None:
-            return inconclusive(f"There is no command {data['name']!r}: name it in checks.commands.")
+            return inconclusive(f"There is no command {data['name']!r}: name it in checks.commands.", again=False)
         words = argv(template, data["given"])
         limits = Limits(world.deadline.left, settings.memory * MIB, settings.processes, settings.output)
         ended = sandbox.run(words, limits)
     except (CannotAsk, sandbox.CannotRun, ValueError) as error:
-        return inconclusive(f"Not run: {error}")
+        return inconclusive(f"Not run: {error}", again=False)
     return _judged(data, words, ended)
 
 

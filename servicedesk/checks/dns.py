@@ -66,7 +66,7 @@ def _run(data: Mapping[str, Any], world: World) -> Result:
         begun = time.monotonic()
         answer = resolver.resolve(name, data["record"], tcp=data["tcp"], lifetime=world.deadline.left, search=False)
     except (Forbidden, Unresolved) as error:
-        return inconclusive(str(error))
+        return inconclusive(str(error), again=isinstance(error, Unresolved))
     except dns.resolver.NXDOMAIN:
         return Result(PASS if data["absent"] else FAIL, f"{data['name']} does not exist (NXDOMAIN)")
     except dns.resolver.NoAnswer:

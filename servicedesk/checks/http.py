@@ -71,7 +71,7 @@ def _run(data: Mapping[str, Any], world: World) -> Result:
             trusting=not data["any_certificate"],
         )
     except Forbidden as error:
-        return inconclusive(str(error))
+        return inconclusive(str(error), again=False)
     except Unresolved as error:
         return inconclusive(str(error)) if error.temporary else Result(FAIL, str(error))
     except Unreachable as error:

@@ -95,5 +95,6 @@ CHECK = Check(
     problems=_problems,
     reads=("loki.url", "loki.username", "loki.password", "loki.token", "loki.ca_file", "loki.tenant"),
     missing=lambda config: "" if config.loki.url else "loki.url",
+    share=10,
     explain=lambda _data, config: place_of(config.loki, "/loki/api/v1/query_range"),
 )

@@ -38,7 +38,7 @@ def _run(data: Mapping[str, Any], world: World) -> Result:
         wait = min(2.0, max(0.2, world.deadline.left - EVERY * data["count"]))
         trips = icmp.ping(ip, data["count"], EVERY, wait)
     except (Forbidden, icmp.NotPermitted) as error:
-        return inconclusive(str(error))
+        return inconclusive(str(error), again=False)
     except Unresolved as error:
         return inconclusive(str(error)) if error.temporary else Result(FAIL, str(error))
     except (OSError, Unreachable) as error:

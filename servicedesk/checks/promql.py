@@ -145,5 +145,6 @@ CHECK = Check(
     problems=_problems,
     reads=("prometheus.url", "prometheus.username", "prometheus.password", "prometheus.token", "prometheus.ca_file"),
     missing=lambda config: "" if config.prometheus.url else "prometheus.url",
+    share=10,
     explain=lambda data, config: place_of(config.prometheus, f"/api/v1/query{'_range' if data['range'] else ''}"),
 )

@@ -68,11 +68,11 @@ def connections(entries: tuple[str, ...]) -> dict[str, str]:
 def _run(data: Mapping[str, Any], world: World) -> Result:
     dsn = connections(world.config.checks.sql).get(data["connection"])
     if dsn is None:
-        return inconclusive(f"There is no connection {data['connection']!r}: name it in checks.sql.")
+        return inconclusive(f"There is no connection {data['connection']!r}: name it in checks.sql.", again=False)
     try:
         found = postgresql.ask(dsn, data["query"], data["given"], world.deadline.left, MAX_ROWS)
     except postgresql.NotAsked as error:
-        return inconclusive(f"Not asked: {error}.")
+        return inconclusive(f"Not asked: {error}.", again=False)
     except postgresql.Failed as error:
         return inconclusive(f"The server cannot say: {error}")
     rows = tuple(tuple(_cell(value) for value in row) for row in found.rows)

@@ -55,7 +55,7 @@ def _run(data: Mapping[str, Any], world: World) -> Result:
         chain = _served(data, world, trusting=False)
         distrust = _distrust(data, world) if data["trusted"] else ""
     except Forbidden as error:
-        return inconclusive(str(error))
+        return inconclusive(str(error), again=False)
     except Unresolved as error:
         return inconclusive(str(error)) if error.temporary else Result(FAIL, str(error))
     except Unreachable as error:

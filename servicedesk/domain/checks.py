@@ -64,7 +64,8 @@ class Series:
 class Result:
     """What was found. summary: one line; details: more of it as text; table: column names and rows of text;
 
-    series: to be plotted, in `unit`; value: the one number that is compared with the baseline, where there is one.
+    series: to be plotted, in `unit`; value: the one number that is compared with the baseline, where there is one;
+    again: asked once more, an inconclusive one may be otherwise.
     """
 
     verdict: str
@@ -75,6 +76,7 @@ class Result:
     series: tuple[Series, ...] = ()
     unit: str = ""
     value: float | None = None
+    again: bool = True
 
 
 class CheckKind(Protocol):

@@ -68,11 +68,12 @@ class Actor:
     def role(self) -> str:
         """The strongest role, as the timeline records it."""
         if self.system:
-            return "system"
+            return self.name
         return next((r for r in (ADMIN, LEAD, REVIEWER, AGENT) if r in self.roles), REQUESTER)
 
 
 SYSTEM = Actor(None, "system", system=True)
+AUTOMATION = Actor(None, "automation", system=True)  # what a sender's own machinery did, as it told us
 
 
 @dataclass(frozen=True, slots=True)

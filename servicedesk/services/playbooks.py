@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from alert_receivers.event import visible
 from servicedesk import metrics
 from servicedesk.desk import Desk
-from servicedesk.domain.incident import Action, Actor
+from servicedesk.domain.incident import AGENT, WORKING, Action, Actor
 from servicedesk.domain.incident import number as shown
 from servicedesk.domain.playbook import OUTCOMES, Playbook, Step
-from servicedesk.errors import BadInput, Conflict, NotFound
+from servicedesk.errors import BadInput, Conflict, NotAllowed, NotFound
 from servicedesk.files import playbooks as files
-from servicedesk.services.shared import facts, timeline
+from servicedesk.services.shared import asking, facts, timeline
 from servicedesk.services.shared import playbooks as shared
 from servicedesk.services.shared.timeline import Line
 from servicedesk.services.shared.transition import judged
+from servicedesk.store import checks
 from servicedesk.store import playbooks as store
 from servicedesk.store.db import Tx
 from servicedesk.store.playbooks import Attach
@@ -81,9 +83,7 @@ def record_step(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str
 
     def change(tx: Tx) -> None:
         judged(facts.load(tx, desk, number), actor, Action("work_steps"))
-        run = store.run_of(tx, number, run_id)
-        if run is None:
-            raise NotFound(f"{shown(number)} has no playbook run {run_id}.")
+        run = _found(store.run_of(tx, number, run_id), number, run_id)
         try:
             before = store.record(tx, run_id, step_id, outcome, note, actor.id, tx.now)
         except KeyError:
@@ -105,6 +105,103 @@ def record_step(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str
         tx.after_commit.append(lambda: desk.wake.notify("changes"))
 
     desk.write(change)
+
+
+def run_check(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str) -> None:
+    """Ask a step's check now, again or for the first time; "verify:" + id names one of the verify section.
+
+    Raises NotFound, BadInput (it cannot be asked here), Refused.
+    """
+
+    def change(tx: Tx) -> None:
+        run = _run(tx, desk, actor, number, run_id)
+        spec = files.stored(run.source).check(step_id)
+        if spec is None:
+            raise NotFound(f"The playbook {run.playbook!r} has no check {step_id!r}.")
+        if why := _barred(tx, desk) or asking.not_possible(spec, desk.config):
+            raise BadInput({"check": why})
+        ask = {"incident_id": number, "run_id": run_id, "hash": run.hash, "step": step_id, "asked_by": actor.id}
+        asking.add(tx, desk, [ask | {"purpose": asking.PERSON, "priority": asking.URGENT}])
+        tx.after_commit.append(lambda: desk.wake.notify("changes"))
+
+    desk.write(change)
+
+
+def cancel_check(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str) -> None:
+    """Take back a check that waits or runs; its answer is not told. Raises NotFound, Refused."""
+
+    def change(tx: Tx) -> None:
+        run = _run(tx, desk, actor, number, run_id)
+        if checks.cancel(tx, number, run_id, step_id):
+            said = {"event": "cancelled", "playbook": run.playbook, "run": run_id, "step": step_id}
+            timeline.append(tx, desk, Line(number, "check", said, actor))
+            tx.after_commit.append(lambda: desk.wake.notify("changes"))
+
+    desk.write(change)
+
+
+def choose(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str, branch_id: str) -> None:
+    """Take a branch of a decision, also another than before. Raises NotFound, BadInput, Refused."""
+
+    def change(tx: Tx) -> None:
+        judged(facts.load(tx, desk, number), actor, Action("work_steps"))
+        run = _found(store.run_of(tx, number, run_id), number, run_id)
+        step = files.stored(run.source).step(step_id)
+        if step is None or step.decision is None:
+            raise NotFound(f"The playbook {run.playbook!r} has no decision {step_id!r}.")
+        branch = step.decision.branch(branch_id)
+        if branch is None:
+            raise BadInput({"branch": f"One of {', '.join(b.id for b in step.decision.branches)}."})
+        before = store.outcomes(tx, run_id)[step_id][1]
+        left = step.decision.left_out(branch.id)
+        store.record(tx, run_id, step_id, "done", branch.title, actor.id, tx.now)
+        store.branch(tx, run_id, step_id, branch.id, left, f"Another way was taken: {branch.title}")
+        said = {"event": "branch", "playbook": run.playbook, "run": run_id, "step": step_id, "title": step.title}
+        said |= {"branch": branch.id, "answer": branch.title, "left_out": list(left)}
+        said |= {"before": before} if before else {}
+        timeline.append(tx, desk, Line(number, "playbook_step", said, actor))
+        tx.after_commit.append(lambda: desk.wake.notify("changes"))
+
+    desk.write(change)
+
+
+def helped(desk: Desk, actor: Actor, number: int, run_id: int, yes: bool, step_id: str = "") -> None:
+    """Whether the playbook helped, and which of its steps most: asked on resolving. Raises NotFound, NotAllowed."""
+    if not actor.has(AGENT):
+        raise NotAllowed("Only agents say whether a playbook helped.")
+
+    def change(tx: Tx) -> None:
+        facts.load(tx, desk, number)
+        run = _found(store.run_of(tx, number, run_id), number, run_id)
+        if step_id and files.stored(run.source).step(step_id) is None:
+            raise NotFound(f"The playbook {run.playbook!r} has no step {step_id!r}.")
+        store.feedback(tx, run_id, yes, step_id, actor.id)
+        said = {"event": "helped" if yes else "did_not_help", "playbook": run.playbook, "run": run_id, "step": step_id}
+        timeline.append(tx, desk, Line(number, "playbook", said, actor))
+        tx.after_commit.append(lambda: desk.wake.notify("changes"))
+
+    desk.write(change)
+
+
+def _run(tx: Tx, desk: Desk, actor: Actor, number: int, run_id: int) -> Any:
+    """The run, for somebody who may ask its checks: while it is worked on, or verified. Raises NotFound, Refused."""
+    f = facts.load(tx, desk, number)
+    judged(f, actor, Action("work_steps" if f.status in WORKING else "verify"))
+    return _found(store.run_of(tx, number, run_id), number, run_id)
+
+
+def _found(run: Any, number: int, run_id: int) -> Any:
+    if run is None:
+        raise NotFound(f"{shown(number)} has no playbook run {run_id}.")
+    return run
+
+
+def _barred(tx: Tx, desk: Desk) -> str:
+    """Why no check begins now; "": they run."""
+    if not desk.config.checks.enabled:
+        return "Checks are switched off in the configuration (checks.enabled)."
+    stop = asking.stopped(tx)
+    return f"All checks are stopped by {stop['by']}: {stop['reason']}" if stop else ""
 
 
 def _checked(outcome: str, note: str) -> str:

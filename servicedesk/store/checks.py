@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ class Waiting:
     source: str
     labels: dict[str, str]
     asked_at: datetime
+    incident_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Answered:
     verdict: str
     summary: str
     value: float | None
+    source: str = ""  # of the playbook, where it was asked for
 
 
 def add_asks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -116,6 +118,7 @@ def waiting(tx: Tx, limit: int) -> list[Waiting]:
             r.source,
             (r.run_labels if r.labels is None else r.labels) or {},
             r.asked_at,
+            r.incident_id,
         )
         for r in rows
     ]
@@ -205,6 +208,10 @@ def _ours(run: Claimed) -> Any:
     return update(check_run).where(_RUN.id == run.id, _RUN.leased_by == run.lease, _RUN.state == "running")
 
 
+def has_stale(tx: Tx, before: datetime) -> bool:
+    return tx.run(select(_RUN.id).where(_RUN.state == "queued", _RUN.created_at < before).limit(1)).first() is not None
+
+
 def give_up(tx: Tx, before: datetime, summary: str) -> int:
     """Runs that have waited since then without being begun: inconclusive."""
     values = {"state": "done", "verdict": "inconclusive", "summary": summary, "ended_at": tx.now}
@@ -216,11 +223,13 @@ def answered(tx: Tx, limit: int) -> list[Answered]:
     """Questions whose runs have ended and that nobody has been told of yet, by ticket."""
     query = (
         select(check_ask, _RUN.type, _RUN.verdict, _RUN.summary, _RUN.found, _RUN.state.label("run_state"))
+        .add_columns(playbook_version.c.source)
         .join(check_run, _JOINED_DONE)
+        .join(playbook_version, playbook_version.c.hash == _ASK.hash)
         .order_by(_ASK.incident_id, _ASK.id)
         .limit(limit)
     )
-    return [_answered(row) for row in tx.run(query)]
+    return [replace(_answered(row), source=row.source) for row in tx.run(query)]
 
 
 def of_look(tx: Tx, observation_id: int, look: int) -> list[Answered]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from servicedesk.desk import Desk
-from servicedesk.services import alarms, apply, audit, judgement, once, outbox, sessions, suspects
+from servicedesk.services import alarms, apply, audit, checks, judgement, once, outbox, sessions, suspects
+from servicedesk.services import silences as muted
 
 from . import syslog
 
@@ -28,6 +29,8 @@ JOBS: tuple[Job, ...] = (
     Job("deliveries", 0.5, apply.run_once, topic="deliveries", repeats=True),
     Job("suspects", 2.0, lambda desk: suspects.run_due(desk, desk.now())),
     Job("judgement", 2.0, judgement.run_due),
+    Job("checks", 1.0, checks.run_due, topic="checks", repeats=True),
+    Job("muted", 15.0, muted.end_due),
     Job("silences", 5.0, syslog.silences),
     Job("outbox", 5.0, outbox.send_due, topic="outbox", repeats=True),
     Job("alarms", 30.0, alarms.run_due),

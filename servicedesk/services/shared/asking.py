@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from servicedesk.checks import registry
 from servicedesk.config import Config
 from servicedesk.desk import Desk
-from servicedesk.domain.checks import CheckSpec
+from servicedesk.domain.checks import Ask, CheckSpec
+from servicedesk.domain.parameters import CannotAsk, Values
 from servicedesk.domain.playbook import VERIFY, Playbook
+from servicedesk.files.playbook_parts import options_of
 from servicedesk.store import checks as store
 from servicedesk.store import people
 from servicedesk.store.db import Tx
@@ -34,6 +39,46 @@ def in_force(playbook: Playbook, config: Config) -> tuple[str, ...]:
     if playbook.verify is None or not config.checks.enabled:
         return ()
     return tuple(VERIFY + c.id for c in playbook.verify.checks if not not_possible(c.check, config))
+
+
+def question(playbook: Playbook, spec: CheckSpec, values: Values) -> Ask:
+    """What would be asked, exactly, with these values of its parameters. Raises CannotAsk."""
+    kind = registry.CHECKS.get(spec.type)
+    if kind is None:
+        raise CannotAsk(f"There is no check {spec.type!r} in this version.")
+    try:
+        options = options_of(spec, kind)
+    except msgspec.ValidationError as error:
+        raise CannotAsk(f"This version reads the check otherwise: {error}") from error
+    return kind.ask(options, values, {p.name: p for p in playbook.parameters})
+
+
+@dataclass(frozen=True, slots=True)
+class Dry:
+    """A check as it would be asked. shown: exactly what, of whom; problem: why it would not be, "": it would."""
+
+    step: str
+    title: str
+    type: str
+    auto: bool
+    shown: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def dry_run(playbook: Playbook, values: Values, config: Config) -> tuple[Dry, ...]:
+    """Every check of a playbook as it would be asked; nothing is asked."""
+    titles = {s.id: (s.title, s.auto) for s in playbook.steps}
+    titles |= {VERIFY + c.id: (c.title, False) for c in (playbook.verify.checks if playbook.verify else ())}
+    found = []
+    for step, spec in playbook.checks:
+        title, auto = titles[step]
+        try:
+            ask = question(playbook, spec, values)
+            shown = (*ask.shown, *registry.CHECKS[spec.type].explain(ask.data, config))
+            found.append(Dry(step, title, spec.type, auto, shown, not_possible(spec, config)))
+        except CannotAsk as why:
+            found.append(Dry(step, title, spec.type, auto, (), str(why)))
+    return tuple(found)
 
 
 def stopped(tx: Tx) -> dict[str, Any] | None:
