@@ -65,7 +65,7 @@ def resolve(
         if review_body:
             _fill_micro(tx, desk, after, actor, review_id, review_body)
         if f.requester_id is not None:
-            notify.enqueue(tx, desk, [Notice("confirm", number, str(f.cycle), {"text": explanation or notes})])
+            notify.enqueue(tx, desk, [Notice("confirm", number, str(f.cycle), {"text": explanation})])
         judge(tx, desk, number)
 
     desk.write(change)

@@ -14,7 +14,7 @@ from servicedesk.errors import BadInput, NotAllowed, NotFound, Refused, Stale
 from servicedesk.services import followups, incidents, resolution, reviews, second_person
 from servicedesk.services import settings as desk_settings
 from servicedesk.services.incidents import NewTicket
-from servicedesk.store.tables import incident, review, timeline
+from servicedesk.store.tables import incident, outbox, review, timeline
 from tests.support.clock import Clock
 from tests.support.crew import crew
 from tests.support.reviews import body
@@ -313,3 +313,14 @@ def test_a_question_takes_the_lighter_path(desk: Desk, people: Crew) -> None:
     resolution.confirm(desk, people["requester"], number, True)
     reviews.approve(desk, people["owner"], number)
     assert status(desk, number) == "closed"
+
+
+def test_the_requester_never_reads_internal_notes(desk: Desk, people: Crew) -> None:
+    """Nor does a mail that is waiting to be sent hold them."""
+    number = opened(desk, people)
+    incidents.take(desk, people["owner"], number)
+    resolution.resolve(desk, people["owner"], number, "fixed", "hardware", "the vendor's secret, ask Kim")
+    with desk.read() as tx:
+        told = tx.run(select(outbox.c.event, outbox.c.payload).where(outbox.c.incident_id == number)).all()
+    assert "confirm" in {row.event for row in told}
+    assert "secret" not in str(told)

@@ -75,7 +75,8 @@ def _lines(tx: Tx, incident_id: int) -> list[dict[str, Any]]:
 
 def _sentence(kind: str, rule: str, content: dict[str, Any]) -> str:
     if kind == "status":
-        return f"{content.get('from')} → {content.get('to')} ({rule})"
+        before, after = (str(content.get(end, "")).replace("_", " ") for end in ("from", "to"))
+        return f"{before} → {after} ({rule})"
     if kind == "created":
         return f"Ticket opened: {content.get('title', '')}"
     text = content.get("text") or content.get("verdict") or content.get("name") or content.get("title") or ""

@@ -37,7 +37,8 @@ def _record_quiet(tx: Tx, desk: Desk, f: Facts) -> bool:
         return False
     minutes = int(f.quiet_window.total_seconds() // 60)
     tested = f"No alert of the ticket fired for {minutes} minutes"
-    evidence = f"{len(f.alerts)} alerts quiet from {f.quiet_from.isoformat()} to {f.now.isoformat()}"
+    count = "1 alert" if len(f.alerts) == 1 else f"{len(f.alerts)} alerts"
+    evidence = f"{count} quiet from {f.quiet_from:%Y-%m-%d %H:%M:%S} to {f.now:%Y-%m-%d %H:%M:%S} UTC"
     record = {"incident_id": f.id, "cycle": f.cycle, "kind": "quiet_window", "at": tx.now}
     passed = {"verdict": "pass", "tested": tested, "evidence": evidence, "no_new_problem": True}
     gates.add_verification(tx, record | passed)
