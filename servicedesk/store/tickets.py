@@ -35,6 +35,15 @@ def due(tx: Tx, now: datetime, limit: int) -> list[int]:
     return list(tx.run(query).scalars())
 
 
+def recovered_unseen(tx: Tx, before: datetime, priorities: Collection[int], limit: int) -> list[int]:
+    """New tickets of these priorities whose alerts have all been quiet since `before`."""
+    i = incident.c
+    query = select(i.id).where(
+        i.status == "new", i.priority.in_(sorted(priorities)), i.auto_recovered.is_(True), i.recovered_at <= before
+    )
+    return list(tx.run(query.order_by(i.id).limit(limit)).scalars())
+
+
 def declare_ended(tx: Tx, incident_id: int, alert_ids: Collection[int], actor_id: int | None) -> None:
     """The resolver says that these alerts, which cannot clear themselves, are over."""
     tx.run(
