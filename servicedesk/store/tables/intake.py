@@ -109,6 +109,7 @@ alert = Table(
         sqlite_where=text("incident_id IS NULL AND checked_at IS NULL"),
         postgresql_where=text("incident_id IS NULL AND checked_at IS NULL"),
     ),
+    postgresql_with={"fillfactor": 70},  # room for the new version of a row beside the old one
     sqlite_autoincrement=True,
 )
 
@@ -127,6 +128,7 @@ event = Table(
     Column("last_seq", Id, nullable=False),
     Column("count", Integer, nullable=False),
     Index("ix_event_alert", "alert_id", "starts_at"),
+    postgresql_with={"fillfactor": 70},  # room for the new version of a row beside the old one
     sqlite_autoincrement=True,
 )
 

@@ -76,6 +76,7 @@ incident = Table(
     Index("ix_incident_due", "due_at", sqlite_where=_NOT_NULL_DUE, postgresql_where=_NOT_NULL_DUE),
     Index("ix_incident_unassigned", "unassigned_due_at", sqlite_where=_UNASSIGNED, postgresql_where=_UNASSIGNED),
     Index("ix_incident_open", "priority", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    postgresql_with={"fillfactor": 70},  # room for the new version of a row beside the old one
     sqlite_autoincrement=True,
 )
 

@@ -413,7 +413,8 @@ CREATE TABLE incident (
     CONSTRAINT fk_incident_recurrence_of FOREIGN KEY(recurrence_of) REFERENCES incident (id),
     CONSTRAINT fk_incident_merged_into FOREIGN KEY(merged_into) REFERENCES incident (id),
     CONSTRAINT fk_incident_parent_id FOREIGN KEY(parent_id) REFERENCES incident (id)
-);
+)
+ WITH (fillfactor = 70);
 
 CREATE INDEX ix_incident_correlation ON incident (correlation, started_at);
 
@@ -521,7 +522,8 @@ CREATE TABLE alert (
     CONSTRAINT pk_alert PRIMARY KEY (id),
     CONSTRAINT uq_alert_digest UNIQUE (digest),
     CONSTRAINT fk_alert_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
-);
+)
+ WITH (fillfactor = 70);
 
 CREATE INDEX ix_alert_fingerprint ON alert (fingerprint);
 
@@ -785,7 +787,8 @@ CREATE TABLE event (
     CONSTRAINT pk_event PRIMARY KEY (id),
     CONSTRAINT uq_event_digest UNIQUE (digest),
     CONSTRAINT fk_event_alert_id FOREIGN KEY(alert_id) REFERENCES alert (id)
-);
+)
+ WITH (fillfactor = 70);
 
 CREATE INDEX ix_event_alert ON event (alert_id, starts_at);
 
