@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from alert_receivers.mapping import Mapping as SenderMapping
 from servicedesk.checks import registry as checks
 from servicedesk.config import Config
-from servicedesk.domain.policy import Policy
+from servicedesk.domain.correlation_rules import Ruleset
+from servicedesk.domain.policy import AlertPolicy, Policy
 from servicedesk.errors import ConfigError
+from servicedesk.files import correlation_rules as correlation_files
 from servicedesk.files import mappings as mapping_files
 from servicedesk.files import playbooks as playbook_files
 from servicedesk.files import policies as policy_files
@@ -54,6 +56,13 @@ class Wake:
             return self._counts.get(topic, 0)
 
 
+class Rules(Protocol):
+    """Where the correlation rules of this moment come from."""
+
+    def current(self) -> Ruleset: ...
+    def follow(self, policy: AlertPolicy) -> None: ...
+
+
 class Desk:
     """What a service function needs. Thread-safe; one per process."""
 
@@ -68,9 +77,20 @@ class Desk:
         mappings: Mapping[str, SenderMapping],
     ) -> None:
         self.config, self.db, self.clock, self.audit_key = config, db, clock, audit_key
-        self.policy, self.playbooks = policy, playbooks
+        self._policy, self.playbooks = policy, playbooks
         self.mappings, self.receivers = mappings, mapping_files.receivers(mappings.values())
+        self.rules: Rules = correlation_files.RuleBook(Path(config.rules) if config.rules else None, policy.alerts)
         self.wake = Wake()  # topics: "deliveries", "outbox", "changes"
+
+    @property
+    def policy(self) -> Policy:
+        """The organisation's numbers and words; a new one is followed by the rules that take from it."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self._policy = policy
+        self.rules.follow(policy.alerts)
 
     def now(self) -> datetime:
         """The desk's instant, aware UTC."""

@@ -156,7 +156,7 @@ def scope(alert: Known, news: Iterable[News]) -> Scope:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An episode's row. incident_id: the incident that carries it, if any."""
+    """An episode's row. incident_id: the incident that carries it, if any. passed: it needs none for good."""
 
     id: int
     starts_at: datetime
@@ -164,6 +164,7 @@ class Stored:
     fired: bool
     suspect: bool
     incident_id: int | None
+    passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

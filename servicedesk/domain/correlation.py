@@ -8,17 +8,16 @@ incident that nobody has touched yet follows that partition; one that people wor
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from servicedesk.domain.alert_state import FIRING, SUSPECT
+from servicedesk.domain.correlation_rules import Rule
 from servicedesk.domain.incident import CANCELLED, CLOSED, RESOLVED, REVIEW, number
-from servicedesk.domain.policy import AlertPolicy
 
-Kind = Literal["open", "attach", "reopen", "recur", "recover", "suspect", "ignore"]
+Kind = Literal["open", "attach", "reopen", "recur", "recover", "suspect", "ignore", "wait", "suppress"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +36,15 @@ class Change:
 
     fresh: it fires in an episode that no incident carries yet. fired: it was ever seen firing.
     over_at: end of the fresh episode, None while it is open. unticketed: why its receiver wants no ticket, or "".
+    age: how long before it was received it began.
     """
 
-    name: str
-    severity: str
     status: str
     fired: bool
     fresh: bool
     over_at: datetime | None = None
     unticketed: str = ""
+    age: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,52 +82,59 @@ class Place:
     shifts: bool = False
 
 
-def correlation_digest(source: str, key: bytes, labels: Mapping[str, str], policy: AlertPolicy) -> bytes:
-    """SHA-256 that siblings share: source and join labels (`service` falls back to `job`); 32 bytes.
+def correlate(change: Change, own: Own | None, rule: Rule, suppressed: str = "") -> Decision:
+    """What a change of one alert means for incidents. `open` and `recur` still ask `place` for siblings to join.
 
-    An alert without a name has no siblings, nor has any under the policy `one_incident_per_alert`.
+    rule: what decides about it where it has no open incident. suppressed: why it is not to disturb anybody now.
     """
-    if policy.one_incident_per_alert or not labels.get("alertname"):
-        return hashlib.sha256(f"alert:{len(source)}:{source}".encode("utf-8", "surrogatepass") + key).digest()
-    parts = [f"join:{len(source)}:{source}"]
-    for name in policy.join_labels:
-        value = labels.get(name) or (labels.get("job", "") if name == "service" else "")
-        parts.append(f"{len(name)}:{name}{len(value)}:{value}")
-    return hashlib.sha256("".join(parts).encode("utf-8", "surrogatepass")).digest()
-
-
-def ignored(name: str, severity: str, policy: AlertPolicy) -> str:
-    """Why alerts of this name or severity are recorded without an incident; empty when they are not ignored."""
-    if name in policy.ignored_alertnames:
-        return f"{name} is recorded without a ticket (alerts.ignored_alertnames)."
-    if severity.strip().lower() in policy.ignored_severities:
-        return f"Severity {severity} is recorded without a ticket (alerts.ignored_severities)."
-    return ""
-
-
-def correlate(change: Change, own: Own | None, policy: AlertPolicy) -> Decision:
-    """What a change of one alert means for incidents. `open` and `recur` still ask `place` for siblings to join."""
-    why = ignored(change.name, change.severity, policy)
-    if why:
-        return Decision("ignore", "ignored", why)
+    if own is not None and own.status not in (CLOSED, CANCELLED):
+        return _while_open(change, own, number(own.incident_id), suppressed)
     if not change.fired:
         return Decision("ignore", "never_seen_firing", "It had ended before it was ever seen firing: recorded.")
-    if own is None and change.unticketed:
-        return Decision("ignore", "record", change.unticketed)
     if own is None:
-        return Decision("open", "default", "It fires and belongs to no incident yet.")
-    name = number(own.incident_id)
-    if own.status in (CLOSED, CANCELLED):
-        return _after_the_end(change, own, name)
+        found = Decision("open", rule.id, rule.reason or "It fires and belongs to no incident yet.")
+    else:
+        found = _after_the_end(change, own, number(own.incident_id))
+    return found if found.kind == "ignore" else _ruled(found, change, rule, suppressed)
+
+
+def _while_open(change: Change, own: Own, name: str, suppressed: str) -> Decision:
     if change.status == SUSPECT:
-        return Decision(
-            "suspect", "suspect", f"A firing came after the end that covers it; {name} waits.", own.incident_id
-        )
+        reason = f"A firing came after the end that covers it; {name} waits."
+        return Decision("suspect", "suspect", reason, own.incident_id)
     if change.status != FIRING:
         return Decision("recover", "recovered", f"It recovered; {name} carries it.", own.incident_id)
     if own.status in (RESOLVED, REVIEW):
+        if suppressed:
+            return Decision("suppress", "maintenance", f"{suppressed} {name} stays as it is until then.")
         return Decision("reopen", "M7", f"It fires again: {name} is not solved.", own.incident_id)
     return Decision("attach", "own_incident", f"It fires and {name} is still open.", own.incident_id)
+
+
+def _ruled(found: Decision, change: Change, rule: Rule, suppressed: str) -> Decision:
+    """What the rule makes of an alert that would open an incident or join its siblings'."""
+    if change.unticketed and found.kind == "open":
+        return Decision("ignore", "record", change.unticketed)
+    if rule.answer == "record":
+        return Decision("ignore", rule.id, rule.reason or f"The rule {rule.id} records it without a ticket.")
+    if rule.answer == "suppress":
+        return Decision("suppress", rule.id, rule.reason or f"The rule {rule.id} suppresses it.")
+    if rule.max_age is not None and change.age > rule.max_age:
+        return Decision(
+            "ignore", rule.id, f"It began {_hours(change.age)} before it came: the rule {rule.id} records it."
+        )
+    if suppressed:
+        return Decision("suppress", "maintenance", suppressed)
+    if rule.answer == "attach":
+        why = rule.reason or f"The rule {rule.id} attaches it to another's ticket."
+        return Decision("wait", rule.id, f"{why} None is open.", found.incident_id)
+    if rule.threshold is not None:
+        return Decision("wait", rule.id, f"The rule {rule.id} waits for {rule.threshold}.", found.incident_id)
+    return found
+
+
+def _hours(length: timedelta) -> str:
+    return f"{length.total_seconds() / 3600:.1f} h"
 
 
 def _after_the_end(change: Change, own: Own, name: str) -> Decision:
@@ -162,13 +168,19 @@ def place(start: datetime, candidates: Iterable[Candidate], window: timedelta) -
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Untouched incidents begin earlier now: at `start` at the earliest, and did at `began` at the latest."""
+    """Untouched incidents begin earlier now: at `start` at the earliest, and did at `began` at the latest.
+
+    rule: the id of the rule that decides about their alerts.
+    """
 
     start: datetime
     began: datetime
+    rule: str = ""
 
     def __or__(self, other: Shift | None) -> Shift:
-        return self if other is None else Shift(min(self.start, other.start), max(self.began, other.began))
+        if other is None:
+            return self
+        return Shift(min(self.start, other.start), max(self.began, other.began), self.rule or other.rule)
 
 
 @dataclass(frozen=True, slots=True)

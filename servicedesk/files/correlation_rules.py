@@ -242,6 +242,14 @@ class RuleBook:
                 self._lock.release()
         return self._ruleset
 
+    def follow(self, policy: AlertPolicy) -> None:
+        """Take what the rules leave open from another policy."""
+        with self._lock:
+            self.policy, self._known = policy, {}
+            self._shipped, _ = lint([SHIPPED], policy)
+            self._ruleset = together((), self._shipped, policy)
+            self._look()
+
     def _look(self) -> None:
         if self.folder is None:
             return

@@ -42,6 +42,12 @@ class AlertRow:
     incident_id: int | None
     correlation: bytes
     decision: str
+    rule: str
+    waits: str | None
+    waits_until: datetime | None
+    window_id: int | None
+    flapping_since: datetime | None
+    flap_ends_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ _EPISODE = (
     episode.c.fired,
     episode.c.suspect,
     episode.c.incident_id,
+    episode.c.passed,
 )
 
 
@@ -98,6 +105,7 @@ class NewTexts(NamedTuple):
     annotations: msgspec.Raw
     summary: str
     generator_url: str
+    lacks: int
 
 
 _NEW_ROW = (
@@ -114,6 +122,7 @@ _NEW_ROW = (
     "last_seq",
     "count",
     "correlation",
+    "rule",
 )
 
 
@@ -130,9 +139,9 @@ def added(tx: Tx, digests: Collection[bytes]) -> dict[bytes, tuple[int, int]]:
 
 
 SEEN_COLUMNS = ("id", "last_seen", "last_seq", "count")
-SAID_COLUMNS = ("id", "annotations", "summary", "generator_url")
+HEARD_COLUMNS = (*SEEN_COLUMNS, "annotations", "summary", "generator_url", "lacks")
 STATE_COLUMNS = (
-    "id",
+    *SEEN_COLUMNS,
     "status",
     "starts_at",
     "ends_at",
@@ -142,21 +151,25 @@ STATE_COLUMNS = (
     "incident_id",
     "correlation",
     "decision",
+    "rule",
+    "waits",
+    "waits_until",
+    "window_id",
 )
 
 
+def write_heard(tx: Tx, rows: Sequence[bulk.Row]) -> None:
+    """Their newest observation, and what it says (HEARD_COLUMNS): annotations change while an alert fires."""
+    bulk.update_rows(tx, alert, HEARD_COLUMNS, rows)
+
+
 def write_seen(tx: Tx, rows: Iterable[AlertRow]) -> None:
-    """Their newest observation and count."""
+    """The count of those whose newest message is known already."""
     bulk.update_rows(tx, alert, SEEN_COLUMNS, _values(rows, SEEN_COLUMNS))
 
 
-def write_said(tx: Tx, rows: Sequence[bulk.Row]) -> None:
-    """What the newest message says (SAID_COLUMNS): annotations change while an alert fires."""
-    bulk.update_rows(tx, alert, SAID_COLUMNS, rows)
-
-
 def write_state(tx: Tx, rows: Iterable[AlertRow]) -> None:
-    """Their state and the incident that they belong to."""
+    """Their observations, their state, and the incident that they belong to."""
     bulk.update_rows(tx, alert, STATE_COLUMNS, _values(rows, STATE_COLUMNS))
 
 
@@ -220,12 +233,12 @@ def _episodes(tx: Tx, query: Select[Any]) -> dict[int, list[Stored]]:
     return found
 
 
-_NEW_EPISODE = ("alert_id", "starts_at", "ends_at", "fired", "suspect", "incident_id")
-_EPISODE_STATE = ("id", "starts_at", "ends_at", "fired", "suspect", "incident_id")
+_NEW_EPISODE = ("alert_id", "starts_at", "ends_at", "fired", "suspect", "incident_id", "passed")
+_EPISODE_STATE = ("id", *_NEW_EPISODE[1:])
 
 
 def write_episodes(tx: Tx, new: Sequence[bulk.Row], changed: Sequence[bulk.Row], gone: Collection[int] = ()) -> None:
-    """new: (alert, starts_at, ends_at, fired, suspect, incident); changed: the episode's id in place of the alert's."""
+    """new: (alert, starts_at, ends_at, fired, suspect, incident, passed); changed: the episode's id first instead."""
     bulk.insert_rows(tx, episode, _NEW_EPISODE, new)
     bulk.update_rows(tx, episode, _EPISODE_STATE, changed)
     if gone:

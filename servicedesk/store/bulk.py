@@ -26,6 +26,12 @@ def insert_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
         _run(tx, _insert(tx.postgresql, table, columns, or_ignore), table, columns, rows)
 
 
+def upsert_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[Row], keys: tuple[str, ...]) -> None:
+    """INSERT; where a row with the same `keys` exists, its other columns are set. No key twice in `rows`."""
+    if rows:
+        _run(tx, _upsert(tx.postgresql, table, columns, keys), table, columns, rows)
+
+
 def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
     """UPDATE by the first column, which is unique; the others are set to the values given."""
     if rows:
@@ -66,6 +72,13 @@ def _insert(postgresql: bool, table: Table, columns: tuple[str, ...], or_ignore:
     typed = [(name, _kind(table.c[name])) for name in columns]
     values = ", ".join(_unpacked(name, kind) for name, kind in typed)
     return f"INSERT INTO {table.name} ({names}) SELECT {values} FROM {_recordset(typed)}{ignore}"  # noqa: S608
+
+
+@cache
+def _upsert(postgresql: bool, table: Table, columns: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    sets = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
+    insert = _insert(postgresql, table, columns, or_ignore=False)
+    return f"{insert} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}"
 
 
 @cache

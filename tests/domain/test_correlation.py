@@ -15,14 +15,17 @@ from servicedesk.domain.correlation import (
     assign,
     chain,
     correlate,
-    correlation_digest,
     partition,
     place,
     seat,
 )
+from servicedesk.domain.correlation_rules import Rule, Ruleset, Threshold
+from servicedesk.domain.correlation_rules import digest as rule_digest
+from servicedesk.domain.policy import AlertPolicy
 from servicedesk.files import policies
 
 POLICY = policies.load(None).alerts
+DEFAULT = Ruleset((), (), POLICY).default
 ZERO = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 WINDOW = timedelta(minutes=10)
 
@@ -32,7 +35,7 @@ def at(minute: float) -> datetime:
 
 
 def change(status: str = "firing", fired: bool = True, fresh: bool = True, over: float | None = None) -> Change:
-    return Change("DiskFull", "critical", status, fired, fresh, None if over is None else at(over))
+    return Change(status, fired, fresh, None if over is None else at(over), age=timedelta(minutes=5))
 
 
 @pytest.mark.feature("I8")
@@ -60,7 +63,7 @@ def change(status: str = "firing", fired: bool = True, fresh: bool = True, over:
     ],
 )
 def test_decisions(what: Change, own: Own | None, kind: str, rule: str) -> None:
-    decision = correlate(what, own, POLICY)
+    decision = correlate(what, own, DEFAULT)
     assert (decision.kind, decision.rule) == (kind, rule)
     assert decision.reason.endswith(".")
     assert decision.incident_id == (own.incident_id if own and kind not in ("ignore", "open") else None)
@@ -71,8 +74,62 @@ def test_decisions(what: Change, own: Own | None, kind: str, rule: str) -> None:
     ("name", "severity"), [("Watchdog", "critical"), ("InfoInhibitor", ""), ("X", "none"), ("X", " None ")]
 )
 def test_some_alerts_are_recorded_without_a_ticket(name: str, severity: str) -> None:
-    decision = correlate(Change(name, severity, "firing", True, True), None, POLICY)
+    rule = Ruleset((), (), POLICY).judge("am", {"alertname": name, "severity": severity})
+    decision = correlate(change(), None, rule)
     assert (decision.kind, decision.rule) == ("ignore", "ignored")
+
+
+NEED = Threshold(3, 2, timedelta(minutes=10))
+
+
+@pytest.mark.feature("I8")
+@pytest.mark.parametrize(
+    ("rule", "kind"),
+    [
+        (Rule("r"), "open"),
+        (Rule("r", answer="record"), "ignore"),
+        (Rule("r", answer="suppress"), "suppress"),
+        (Rule("r", answer="attach"), "wait"),
+        (Rule("r", threshold=NEED), "wait"),
+        (Rule("r", max_age=timedelta(minutes=4)), "ignore"),
+        (Rule("r", max_age=timedelta(minutes=6)), "open"),
+    ],
+)
+def test_the_rule_answers_where_no_incident_is_open(rule: Rule, kind: str) -> None:
+    for own in (None, Own(7, "closed", at(-9))):
+        decision = correlate(change(), own, rule)
+        assert decision.kind == ("recur" if own and kind == "open" else kind)
+        assert decision.rule == ("recurrence" if own and kind == "open" else "r")
+        assert decision.reason.endswith(".")
+        if decision.kind in ("recur", "wait"):
+            assert decision.incident_id == (own.incident_id if own else None)
+    for own in (Own(7, "new"), Own(7, "pending")):  # its own ticket carries it whatever the rule says now
+        assert correlate(change(), own, rule).kind == "attach"
+
+
+@pytest.mark.feature("I11")
+@pytest.mark.parametrize(
+    ("what", "own", "kind"),
+    [
+        (change(), None, "suppress"),
+        (change("recovered", over=5), None, "suppress"),
+        (change(), Own(7, "closed", at(3)), "suppress"),
+        (change(), Own(7, "resolved"), "suppress"),  # it bars closing, and disturbs nobody yet
+        (change(), Own(7, "in_progress"), "attach"),
+        (change("recovered", fresh=False), Own(7, "resolved"), "recover"),
+        (change("recovered", fired=False, fresh=False), None, "ignore"),
+    ],
+)
+def test_in_a_maintenance_nothing_is_opened_or_reopened(what: Change, own: Own | None, kind: str) -> None:
+    decision = correlate(what, own, DEFAULT, "Maintenance “move” lasts until 10:00.")
+    assert decision.kind == kind
+    if kind == "suppress":
+        assert (decision.rule, decision.incident_id) == ("maintenance", None)
+        assert decision.reason.startswith("Maintenance")
+
+
+def correlation_digest(source: str, key: bytes, labels: dict[str, str], policy: AlertPolicy) -> bytes:
+    return rule_digest(Ruleset((), (), policy).default, source, key, labels)
 
 
 LABELS = {"alertname": "A", "cluster": "c", "namespace": "n", "service": "s", "instance": "i", "severity": "warning"}

@@ -1,4 +1,4 @@
-"""What alerts mean for incidents, carried out for a whole slice: open, attach, reopen, recover, doubt.
+"""What alerts mean for incidents, decided for a whole slice: open, attach, reopen, recover, doubt, wait, suppress.
 
 Locks: the alerts are locked by the caller; here correlation digests, then incidents by id, then rows are appended.
 """
@@ -6,84 +6,79 @@ Locks: the alerts are locked by the caller; here correlation digests, then incid
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from alert_receivers.event import visible
 from servicedesk.desk import Desk
 from servicedesk.domain import correlation as rules
-from servicedesk.domain import priority as priorities
-from servicedesk.domain.alert_state import FIRING, RECOVERED, SUSPECT
+from servicedesk.domain.alert_state import FIRING, RECOVERED
 from servicedesk.domain.correlation import Candidate, Change, Decision, Own, Seating, Shift, Unit
-from servicedesk.domain.incident import CANCELLED, CLOSED, PENDING, RESOLVED, REVIEW, SYSTEM, WORKING, Action
+from servicedesk.domain.correlation_rules import Ruleset
+from servicedesk.domain.correlation_rules import digest as correlation_digest
+from servicedesk.domain.incident import CANCELLED, CLOSED, WORKING
 from servicedesk.domain.incident import number as incident_number
-from servicedesk.services.shared import facts as loader
-from servicedesk.services.shared import notify, observe, opening, regroup, timeline, transition
-from servicedesk.services.shared.judge import judge
-from servicedesk.services.shared.notify import Notice
+from servicedesk.services.shared import effects as acts
+from servicedesk.services.shared import observe, opening, regroup
+from servicedesk.services.shared.effects import Effect
 from servicedesk.services.shared.observe import Judged, Planned
 from servicedesk.services.shared.opening import Member, Opening
-from servicedesk.services.shared.timeline import Line
-from servicedesk.store import alerts, correlations
+from servicedesk.store import alerts, correlations, gathering
+from servicedesk.store.alerts import AlertRow
 from servicedesk.store.correlations import Ticket
 from servicedesk.store.db import Tx
 
-SHOWN = 10  # alerts named in one timeline line
 _Homeless = list[tuple[Judged, Decision]]  # what still needs an incident
-
-
-@dataclass(slots=True)
-class Effect:
-    """What this slice does to one incident that exists."""
-
-    ticket: Ticket
-    joined: list[Judged] = field(default_factory=list)
-    again: list[Judged] = field(default_factory=list)  # members that fire again
-    recovered: list[Judged] = field(default_factory=list)
-    doubted: list[Judged] = field(default_factory=list)
-    reason: str = ""
-    reopens: bool = False
-
-    @property
-    def all(self) -> list[Judged]:
-        return [*self.joined, *self.again, *self.recovered, *self.doubted]
-
-    @property
-    def firing(self) -> list[Judged]:
-        return [one for one in (*self.joined, *self.again) if one.row.status == FIRING]
-
-    @property
-    def over(self) -> list[Judged]:
-        return [one for one in (*self.joined, *self.recovered) if one.row.status == RECOVERED]
 
 
 def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
     """Carry out what these alerts (locked, observations written) mean, and write their state."""
     if not judged:
         return
-    tickets = _lock(tx, desk, judged)
+    ruleset = desk.rules.current()
+    _rule_anew(tx, ruleset, judged)
+    tickets = _lock(tx, ruleset, judged)
     effects: dict[int, Effect] = {}
     homeless: _Homeless = []
     shifted: dict[bytes, Shift] = {}
     for one in judged:
-        decision = rules.correlate(_change(one), _own(one, tickets), desk.policy.alerts)
+        decision = rules.correlate(_change(one), _own(one, tickets), ruleset.named(one.row.rule))
         one.row.decision = decision.reason
+        one.row.waits = one.row.waits_until = one.row.window_id = None
         if decision.kind in ("open", "recur"):
             homeless.append((one, decision))
         else:
             _stay(one, decision, tickets, effects, shifted)
-    groups = _seat(desk, homeless, tickets, effects, shifted)
+    groups = _seat(ruleset, homeless, tickets, effects, shifted)
     openings = [_opening(group) for group in groups]
     opened = list(zip(opening.open_all(tx, desk, openings), openings, strict=True))
     for (incident_id, _), group in zip(opened, groups, strict=True):
         _belong([one for one, _ in group], incident_id)
     joined = [(i, _member(one)) for i, effect in effects.items() for one in effect.joined]
     _write(tx, judged, [(i, m.row.id) for i, m in [*((i, m) for i, o in opened for m in o.members), *joined]])
-    _carry_out(tx, desk, effects.values())
+    acts.carry_out(tx, desk, effects.values())
     opening.announce(tx, desk, opened, joined)
+    _look_again(tx, desk, judged)
     regroup.regroup(tx, desk, shifted)
     tx.after_commit.append(lambda: desk.wake.notify("changes"))
+
+
+def _rule_anew(tx: Tx, ruleset: Ruleset, judged: Sequence[Judged]) -> None:
+    """A known alert that fires anew is judged by the rules of now; a new one has just been."""
+    again = [one for one in judged if one.before and (one.fresh or one.released)]
+    unread = [one.row.id for one in again if one.event is None]
+    texts = correlations.texts(tx, unread) if unread else {}
+    for one in again:
+        labels = texts[one.row.id].labels if one.event is None else one.event.labels
+        rule = ruleset.judge(one.row.source, labels)
+        one.row.rule, one.row.correlation = rule.id, correlation_digest(rule, one.row.source, one.row.key, labels)
+
+
+def _look_again(tx: Tx, desk: Desk, judged: Iterable[Judged]) -> None:
+    """What waits for others is judged in a transaction of its own, which locks all of them."""
+    waiting = [(one.row.correlation, _start(one)) for one in judged if one.row.waits == "group"]
+    if waiting:
+        gathering.add(tx, waiting)
+        tx.after_commit.append(lambda: desk.wake.notify("gathering"))
 
 
 def declared_over(tx: Tx, desk: Desk, alert_ids: Collection[int]) -> None:
@@ -92,14 +87,17 @@ def declared_over(tx: Tx, desk: Desk, alert_ids: Collection[int]) -> None:
     _write(tx, judged, [])
 
 
-def _lock(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> dict[int, Ticket]:
+def _lock(tx: Tx, ruleset: Ruleset, judged: Sequence[Judged]) -> dict[int, Ticket]:
     """The incidents of these alerts, and those that fresh episodes could join."""
-    window = desk.policy.alerts.join_window
     fresh = [j for j in judged if j.fresh or j.confirmed_now]
     correlations.lock_digests(tx, {j.row.correlation for j in fresh})
-    near = correlations.near(tx, [(j.row.correlation, _start(j) - window, _start(j) + window) for j in fresh])
+    near = correlations.near(tx, [_near(j, ruleset.named(j.row.rule).join) for j in fresh])
     own = {j.row.incident_id for j in judged if j.row.incident_id is not None}
     return correlations.lock_tickets(tx, own.union(near))
+
+
+def _near(one: Judged, join: timedelta) -> tuple[bytes, datetime, datetime]:
+    return one.row.correlation, _start(one) - join, _start(one) + join
 
 
 def _start(one: Judged) -> datetime:
@@ -113,7 +111,7 @@ def _change(one: Judged) -> Change:
     over = None if not ends or None in ends else max(end for end in ends if end is not None)
     fired = one.row.incident_id is not None or any(e.fired for e in one.episodes)
     anew, wish = bool(fresh) or one.confirmed_now, one.event.unticketed if one.event else ""
-    return Change(one.row.name, one.row.severity, one.row.status, fired, anew, over, wish)
+    return Change(one.row.status, fired, anew, over, wish, one.seen_at - _start(one))
 
 
 def _own(one: Judged, tickets: Mapping[int, Ticket]) -> Own | None:
@@ -131,13 +129,31 @@ def _stay(
     effects: dict[int, Effect],
     shifted: dict[bytes, Shift],
 ) -> None:
-    """An alert that stays with its own incident, or has none."""
-    if one.row.incident_id is None:
+    """An alert that stays with its own incident, or without one."""
+    own = None if one.row.incident_id is None else tickets[one.row.incident_id]
+    if decision.kind == "wait":
+        one.row.waits = "group"
         return
-    ticket = tickets[one.row.incident_id]
-    if decision.kind == "ignore":
-        _belong([one], ticket.id)
+    if own is None or own.status in (CLOSED, CANCELLED):
+        if own is not None and decision.rule == "over":
+            _belong([one], own.id)
+        else:
+            _pass_over(one)
         return
+    _with_own(one, decision, own, effects, shifted)
+
+
+def _pass_over(one: Judged) -> None:
+    """It needs no ticket for what has ended; what still fires may need one when it is judged again."""
+    for episode in one.fresh:
+        if episode.ends_at is not None and not episode.passed:
+            episode.passed = episode.changed = True
+
+
+def _with_own(
+    one: Judged, decision: Decision, ticket: Ticket, effects: dict[int, Effect], shifted: dict[bytes, Shift]
+) -> None:
+    """An alert whose incident is not over."""
     effect = effects.setdefault(ticket.id, Effect(ticket))
     starts = [e.starts_at for e in one.episodes if e.fired and e.incident_id in (None, ticket.id)]
     if decision.kind == "recover":
@@ -145,22 +161,25 @@ def _stay(
             effect.recovered.append(one)
     elif decision.kind == "suspect":
         effect.doubted.append(one)
-    elif one.fresh or one.confirmed_now or one.before != FIRING:
+    elif one.fresh or one.confirmed_now or one.released or one.before != FIRING:
         effect.again.append(one)
         effect.reason = decision.reason
         effect.reopens = decision.kind == "reopen"
-    _begin_earlier(ticket, starts, shifted)
+    _begin_earlier(ticket, one.row, starts, shifted)
     _belong([one], ticket.id)
     ticket.occurrences += sum(e.incident_id == ticket.id for e in one.episodes) - one.carried
 
 
-def _begin_earlier(ticket: Ticket, starts: Iterable[datetime], shifted: dict[bytes, Shift]) -> None:
-    """A start before the incident's own moves its window: untouched incidents are partitioned anew."""
-    start = min(starts, default=ticket.started_at)
+def _begin_earlier(ticket: Ticket, row: AlertRow, starts: Iterable[datetime], shifted: dict[bytes, Shift]) -> None:
+    """A start before the incident's own moves its window: untouched incidents are partitioned anew.
+
+    A guest, which is no sibling of those that it was opened for, moves nothing.
+    """
+    start = min(starts, default=ticket.started_at) if row.correlation == ticket.correlation else ticket.started_at
     if start is None or (ticket.started_at is not None and start >= ticket.started_at):
         return
     if not ticket.settled and ticket.correlation is not None and ticket.started_at is not None:
-        shifted[ticket.correlation] = Shift(start, ticket.started_at) | shifted.get(ticket.correlation)
+        shifted[ticket.correlation] = Shift(start, ticket.started_at, row.rule) | shifted.get(ticket.correlation)
     ticket.started_at = start
 
 
@@ -178,7 +197,7 @@ def _needing(one: Judged) -> list[Planned]:
 
 
 def _seat(
-    desk: Desk,
+    ruleset: Ruleset,
     homeless: _Homeless,
     tickets: Mapping[int, Ticket],
     effects: dict[int, Effect],
@@ -196,7 +215,8 @@ def _seat(
     groups: list[_Homeless] = []
     for digest, found in by_digest.items():
         units = {Unit(_start(one), one.row.key): (one, decision) for one, decision in found}
-        seating = rules.seat(units, candidates.get(digest, ()), desk.policy.alerts.join_window)
+        join = ruleset.named(found[0][0].row.rule).join
+        seating = rules.seat(units, candidates.get(digest, ()), join)
         groups += _take_seats(seating, units, tickets, effects, shifted)
     return groups
 
@@ -226,7 +246,7 @@ def _take_seats(
         else:
             ticket = tickets[number]
             effects.setdefault(number, Effect(ticket)).joined.append(one)
-            _begin_earlier(ticket, [unit.start], shifted)
+            _begin_earlier(ticket, one.row, [unit.start], shifted)
             ticket.occurrences += max(len(one.fresh), 1)
             one.row.decision = f"Its siblings' incident {incident_number(number)} began within the joining window."
             _belong([one], number)
@@ -240,122 +260,8 @@ def _write(tx: Tx, judged: Sequence[Judged], members: Sequence[tuple[int, int]])
     for one in judged:
         for e in one.episodes:
             if e.changed:
-                state = (e.starts_at, e.ends_at, e.fired, e.suspect, e.incident_id)
+                state = (e.starts_at, e.ends_at, e.fired, e.suspect, e.incident_id, e.passed)
                 (changed if e.id else new).append((e.id or one.row.id, *state))
     alerts.write_episodes(tx, new, changed, {number for one in judged for number in one.gone})
     alerts.write_state(tx, [one.row for one in judged])
     correlations.add_members(tx, members)
-
-
-def _carry_out(tx: Tx, desk: Desk, effects: Iterable[Effect]) -> None:
-    """Rows, timeline lines, moves and notices of the incidents that existed."""
-    effects = list(effects)
-    quiet = {e.ticket.id for e in effects if e.over and not e.firing}
-    quiet -= alerts.unquiet(tx, quiet)
-    lines: list[Line] = []
-    for effect in effects:
-        lines += _escalate(desk, effect)
-        _sum_up(tx, effect, effect.ticket.id in quiet)
-        lines += _lines(effect)
-    correlations.write_tickets(tx, [e.ticket for e in effects])
-    timeline.append_many(tx, desk, lines)
-    for effect in effects:
-        _move(tx, desk, effect)
-
-
-def _sum_up(tx: Tx, effect: Effect, quiet: bool) -> None:
-    """The incident's own columns."""
-    t, seen = effect.ticket, [one.seen_at for one in effect.all]
-    if not seen:  # only its start or its count of episodes
-        return
-    t.first_seen = min([*seen, *([t.first_seen] if t.first_seen else [])])
-    t.last_seen = max([*seen, *([t.last_seen] if t.last_seen else [])])
-    doubts = [one.suspect_at for one in effect.all if one.suspect_at is not None]
-    t.suspect_at = max([*doubts, *([t.suspect_at] if t.suspect_at else [])], default=None)
-    t.updated_at = tx.now
-    if effect.firing:
-        t.recovered_at, t.auto_recovered = None, False
-    elif doubts:
-        t.auto_recovered = False
-    elif quiet:
-        last = max(one.seen_at for one in effect.over)
-        t.recovered_at = max(last, t.recovered_at) if t.recovered_at else last
-        t.auto_recovered = t.status == WORKING[0]
-
-
-def _escalate(desk: Desk, effect: Effect) -> list[Line]:
-    """A more severe sibling raises the priority while nobody has touched the ticket; afterwards it only proposes."""
-    t, policy = effect.ticket, desk.policy.priority
-    if not effect.joined or t.impact is None or t.urgency is None:
-        return []
-    urgency = min(priorities.severity_of(one.row.severity, policy).urgency for one in effect.joined)
-    value = priorities.priority_of(t.impact, urgency, policy)
-    if t.priority is None or value >= t.priority:
-        return []
-    reason = f"{effect.joined[0].row.name} is more severe than what it was opened for."
-    said = {"priority": [t.priority, value], "urgency": [t.urgency, urgency]}
-    if t.settled:
-        return [Line(t.id, "priority_proposed", {"text": f"P{value}: {reason}", "changes": said})]
-    t.priority, t.urgency, t.top_priority = value, urgency, min(value, t.top_priority or value)
-    return [Line(t.id, "edit", {"changes": said, "reason": reason})]
-
-
-def _lines(effect: Effect) -> list[Line]:
-    doubted = [one for one in effect.doubted if one.before != SUSPECT]  # copies are no news
-    parts = (("joined", effect.joined), ("firing", effect.again), ("recovered", effect.recovered), ("suspect", doubted))
-    return [_line(effect, event, found) for event, found in parts if found]
-
-
-def _line(effect: Effect, event: str, found: Sequence[Judged]) -> Line:
-    names = sorted({one.row.name for one in found})
-    times = [one.row.ends_at if event == "recovered" and one.row.ends_at else one.row.starts_at for one in found]
-    said: dict[str, Any] = {
-        "status": found[0].row.status,
-        "event": event,
-        "name": ", ".join(names[:3]),
-        "at": min(times).isoformat(),
-        "alerts": [_short(one) for one in found[:SHOWN]],
-    }
-    if len(found) > SHOWN:
-        said["count"] = len(found)
-    if event == "firing" and effect.reason:
-        said["reason"] = effect.reason
-    return Line(effect.ticket.id, "alert", said)
-
-
-def _short(one: Judged) -> str:
-    """Which of its like it is, in a few words."""
-    labels = one.event.labels if one.event else {}
-    told = [labels[name] for name in ("instance", "pod", "node", "host", "device", "mountpoint") if labels.get(name)]
-    return visible(" ".join(told)[:120]) or f"alert {one.row.id}"
-
-
-def _move(tx: Tx, desk: Desk, effect: Effect) -> None:
-    """M7, or back from waiting for this very thing; the system's own moves are judged again."""
-    t = effect.ticket
-    if effect.reopens:
-        action = Action("reopen", reason=effect.reason, trigger="alert")
-        transition.perform(tx, desk, loader.load(tx, desk, t.id), SYSTEM, action, content={"trigger": "alert"})
-        key = f"cycle {t.cycle + 1}"
-        notify.enqueue(tx, desk, [Notice("refired", t.id, key, {"text": effect.reason, "alert": _names(effect.again)})])
-    elif t.status == PENDING and (effect.again or effect.joined):
-        _wake_up(tx, desk, effect)
-    elif t.status in (RESOLVED, REVIEW):
-        judge(tx, desk, t.id)
-    elif any(one.confirmed_now for one in effect.again):
-        key = f"confirmed {max(one.row.last_seq for one in effect.again)}"
-        notify.enqueue(tx, desk, [Notice("refired", t.id, key, {"text": effect.reason, "alert": _names(effect.again)})])
-
-
-def _wake_up(tx: Tx, desk: Desk, effect: Effect) -> None:
-    """Under observation work goes on; whatever else it waits for, the owner is told."""
-    t, found = effect.ticket, [*effect.again, *effect.joined]
-    if t.hold_reason == "observation":
-        action = Action("resume", reason="An alert fired while it was under observation.")
-        transition.perform(tx, desk, loader.load(tx, desk, t.id), SYSTEM, action, {"waiting_on": "none"})
-    key = f"hold {min(one.row.starts_at for one in found).isoformat()} {found[0].row.id}"
-    notify.enqueue(tx, desk, [Notice("refired", t.id, key, {"alert": _names(found)})])
-
-
-def _names(found: Iterable[Judged]) -> str:
-    return ", ".join(sorted({one.row.name for one in found})[:3])

@@ -9,8 +9,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import msgspec
-
 from alert_receivers.event import AlertEvent, alert_digest, event_digest, visible
 from servicedesk.desk import Desk
 from servicedesk.domain import alert_state
@@ -25,12 +23,12 @@ from servicedesk.domain.alert_state import (
     Observed,
     Stored,
 )
-from servicedesk.domain.correlation import correlation_digest
+from servicedesk.domain.correlation_rules import Ruleset
+from servicedesk.domain.correlation_rules import digest as correlation_digest
+from servicedesk.services.shared.texts import said, stored
 from servicedesk.store import alerts
 from servicedesk.store.alerts import AlertRow, EventRow
 from servicedesk.store.db import Tx
-
-SUMMARY_LENGTH = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,13 @@ class Planned:
     fired: bool
     suspect: bool
     incident_id: int | None
+    passed: bool
     changed: bool
+
+    @property
+    def wants(self) -> bool:
+        """Did it fire, and no incident carries it yet, and nobody has decided that none needs to?"""
+        return self.fired and self.incident_id is None and not (self.passed and self.ends_at is not None)
 
 
 @dataclass(slots=True)
@@ -61,7 +65,7 @@ class Judged:
     """An alert whose state may have changed. row: with the new state; before: its status until now ("": it is new).
 
     episodes: those that were looked at, at least the newest; carried: how many of them its incident carried until now;
-    fresh: those that fired and that no incident carries yet.
+    fresh: those that fired and that no incident carries yet. released: what it waited for is over.
     event: what the newest message said, if any.
     seen_at: when the newest of these messages came. suspect_at: the last observation that makes it suspect.
     """
@@ -75,10 +79,11 @@ class Judged:
     event: AlertEvent | None = None
     suspect_at: datetime | None = None
     confirmed_now: bool = False
+    released: bool = False
     fresh: list[Planned] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.fresh = [e for e in self.episodes if e.fired and e.incident_id is None]
+        self.fresh = [e for e in self.episodes if e.wants]
 
 
 @dataclass(slots=True)
@@ -107,13 +112,16 @@ _Folds = dict[bytes, _Fold]  # by event digest
 
 
 def record(tx: Tx, desk: Desk, seen: Iterable[Seen]) -> Recorded:
-    """Write these observations; answers the alerts whose state must be looked at, with their new state."""
+    """Write these observations; answers the alerts whose state must be looked at, with their new state.
+
+    The rows of these are the caller's to write (`attach.follow`), observations and state together.
+    """
     by_alert = _fold(seen)
     rows = _lock(tx, desk, by_alert)
     new = {digest for digest, row in rows.items() if row.count == 0}
     _write_events(tx, rows, by_alert)
     scopes = {d: "everything" if d in new else _scope(rows[d], folds.values()) for d, folds in by_alert.items()}
-    _write_seen(tx, rows, by_alert)
+    _write_seen(tx, rows, by_alert, {d for d, s in scopes.items() if s == "nothing"})
     judged = _judge_newest(tx, desk, rows, by_alert, [d for d, s in scopes.items() if s == "newest"])
     judged += _judge_new(desk, [(rows[d], by_alert[d]) for d in new])
     known = [rows[d] for d, s in scopes.items() if s == "everything" and d not in new]
@@ -148,7 +156,8 @@ def _lock(tx: Tx, desk: Desk, by_alert: Mapping[bytes, _Folds]) -> dict[bytes, A
     absent = sorted(by_alert.keys() - rows.keys())
     if not absent:
         return rows
-    new = {digest: _new_row(desk, digest, _newest(by_alert[digest].values())) for digest in absent}
+    rules = desk.rules.current()
+    new = {digest: _new_row(rules, digest, _newest(by_alert[digest].values())) for digest in absent}
     alerts.add(tx, [(row, _texts(by_alert[digest])) for digest, row in new.items()])
     taken = []
     for digest, (number, count) in alerts.added(tx, absent).items():
@@ -158,8 +167,9 @@ def _lock(tx: Tx, desk: Desk, by_alert: Mapping[bytes, _Folds]) -> dict[bytes, A
     return rows | new | (alerts.lock(tx, taken) if taken else {})
 
 
-def _new_row(desk: Desk, digest: bytes, fold: _Fold) -> AlertRow:
+def _new_row(rules: Ruleset, digest: bytes, fold: _Fold) -> AlertRow:
     e = fold.event
+    rule = rules.judge(fold.source, e.labels)
     return AlertRow(
         id=0,
         digest=digest,
@@ -177,8 +187,14 @@ def _new_row(desk: Desk, digest: bytes, fold: _Fold) -> AlertRow:
         suspect_due_at=None,
         confirmed_seq=None,
         incident_id=None,
-        correlation=correlation_digest(fold.source, e.key, e.labels, desk.policy.alerts),
+        correlation=correlation_digest(rule, fold.source, e.key, e.labels),
         decision="",
+        rule=rule.id,
+        waits=None,
+        waits_until=None,
+        window_id=None,
+        flapping_since=None,
+        flap_ends_at=None,
     )
 
 
@@ -186,25 +202,7 @@ def _texts(folds: _Folds) -> alerts.NewTexts:
     newest = _newest(folds.values())
     first_seen = min(f.first_at for f in folds.values())
     e = newest.event
-    return alerts.NewTexts(first_seen, visible(e.fingerprint), stored(e.labels), *_said(e))
-
-
-def _said(e: AlertEvent) -> tuple[msgspec.Raw, str, str]:
-    return stored(e.annotations), visible(e.summary)[:SUMMARY_LENGTH], visible(e.generator_url)
-
-
-def stored(texts: Mapping[str, str]) -> msgspec.Raw:
-    """Labels or annotations as JSON that every database takes: escaped only where something must be."""
-    try:
-        plain = msgspec.json.encode(texts)
-    except UnicodeEncodeError:  # a lone surrogate
-        plain = b"\\u0000"
-    return msgspec.Raw(msgspec.json.encode(visible_texts(texts)) if b"\\u0000" in plain else plain)
-
-
-def visible_texts(texts: Mapping[str, str]) -> dict[str, str]:
-    """Labels or annotations as they are stored and shown."""
-    return {visible(name): visible(value) for name, value in texts.items()}
+    return alerts.NewTexts(first_seen, visible(e.fingerprint), stored(e.labels), *said(e))
 
 
 def _write_events(tx: Tx, rows: Mapping[bytes, AlertRow], by_alert: Mapping[bytes, _Folds]) -> None:
@@ -241,18 +239,25 @@ def _moment(e: AlertEvent) -> tuple[bool, datetime]:
     return (True, e.starts_at) if e.ends_at is None else (False, e.ends_at)
 
 
-def _write_seen(tx: Tx, rows: Mapping[bytes, AlertRow], by_alert: Mapping[bytes, _Folds]) -> None:
-    said: list[tuple[object, ...]] = []
+def _write_seen(
+    tx: Tx, rows: Mapping[bytes, AlertRow], by_alert: Mapping[bytes, _Folds], repeated: Collection[bytes]
+) -> None:
+    """What was seen and said. Alerts that change otherwise are written with their state, not here."""
+    heard: list[tuple[object, ...]] = []
+    late: list[AlertRow] = []
     for digest, folds in by_alert.items():
         row, newest = rows[digest], _newest(folds.values())
-        if newest.last_seq >= row.last_seq and row.count:
-            said.append((row.id, *_said(newest.event)))
+        news = newest.last_seq >= row.last_seq and row.count > 0
         row.count += sum(f.count for f in folds.values())
         row.last_seen = max(row.last_seen, newest.last_at)
         row.last_seq = max(row.last_seq, newest.last_seq)
         row.clears = row.clears or newest.event.clears
-    alerts.write_seen(tx, rows.values())
-    alerts.write_said(tx, said)
+        if news:
+            heard.append((row.id, row.last_seen, row.last_seq, row.count, *said(newest.event)))
+        elif digest in repeated:
+            late.append(row)
+    alerts.write_heard(tx, heard)
+    alerts.write_seen(tx, late)
 
 
 def _observed(e: EventRow) -> Observed:
@@ -348,7 +353,7 @@ def _judged(
     updated = {s.id: e for s, e in change.updated}
     planned = [_planned(s, updated.get(s.id)) for s in stored if s.id not in gone]
     planned += [
-        Planned(0, e.starts_at, e.ends_at, e.fired, e.suspect, incident, True) for e, incident in change.inserted
+        Planned(0, e.starts_at, e.ends_at, e.fired, e.suspect, incident, False, True) for e, incident in change.inserted
     ]
     newest = max(planned, key=lambda e: e.starts_at)
     row.starts_at, row.ends_at = newest.starts_at, newest.ends_at
@@ -371,8 +376,9 @@ def _due(desk: Desk, row: AlertRow, suspect_at: datetime | None) -> datetime | N
 
 def _planned(s: Stored, e: Episode | None) -> Planned:
     if e is None:
-        return Planned(s.id, s.starts_at, s.ends_at, s.fired, s.suspect, s.incident_id, False)
-    return Planned(s.id, e.starts_at, e.ends_at, e.fired, e.suspect, s.incident_id if e.fired else None, True)
+        return Planned(s.id, s.starts_at, s.ends_at, s.fired, s.suspect, s.incident_id, s.passed, False)
+    incident_id = s.incident_id if e.fired else None
+    return Planned(s.id, e.starts_at, e.ends_at, e.fired, e.suspect, incident_id, s.passed, True)
 
 
 def _outcomes(by_alert: Mapping[bytes, _Folds], judged: Sequence[Judged]) -> dict[tuple[str, str], int]:

@@ -17,7 +17,7 @@ from servicedesk.services.shared import lookup, notify, timeline
 from servicedesk.services.shared import playbooks as books
 from servicedesk.services.shared.notify import Notice
 from servicedesk.services.shared.timeline import Line
-from servicedesk.store import correlations
+from servicedesk.store import correlations, gathering
 from servicedesk.store.alerts import AlertRow
 from servicedesk.store.correlations import Service, Texts
 from servicedesk.store.db import Tx
@@ -153,9 +153,15 @@ def _created(incident_id: int, row: Mapping[str, Any]) -> Line:
 def _remember(
     tx: Tx, desk: Desk, openings: Sequence[Opening], rows: Sequence[Mapping[str, Any]], ids: Sequence[int]
 ) -> None:
-    """The newest incident of each digest is the one that siblings join."""
+    """The newest incident of each digest is the one that siblings join; what may be attached to it is looked at."""
+    rules = desk.rules.current()
     newest: dict[bytes, tuple[bytes, int, Any, Any]] = {}
-    for row, incident_id in sorted(zip(rows, ids, strict=True), key=lambda pair: pair[0]["started_at"]):
-        began = row["started_at"]
-        newest[row["correlation"]] = (row["correlation"], incident_id, began, began + desk.policy.alerts.join_window)
+    for row, o, incident_id in sorted(zip(rows, openings, ids, strict=True), key=lambda found: found[0]["started_at"]):
+        began, join = row["started_at"], rules.named(o.members[0].row.rule).join
+        newest[row["correlation"]] = (row["correlation"], incident_id, began, began + join)
     correlations.remember(tx, [newest[digest] for digest in sorted(newest)])
+    if rules.attaching:
+        opened = zip(rows, ids, strict=True)
+        reach = [(d, i, r["started_at"]) for r, i in opened for d in rules.reach(r["source"], r["labels"])]
+        gathering.reaches(tx, [(digest, incident_id) for digest, incident_id, _ in reach])
+        gathering.add(tx, [(digest, began) for digest, _, began in reach])

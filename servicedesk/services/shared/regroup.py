@@ -11,7 +11,7 @@ from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared import opening, timeline, transition
 from servicedesk.services.shared.opening import Member, Opening
 from servicedesk.services.shared.timeline import Line
-from servicedesk.store import alerts, correlations
+from servicedesk.store import alerts, correlations, gathering
 from servicedesk.store.db import Tx
 
 SPLIT = Decision("open", "partition", "A sibling that began earlier has a window of its own; this began after it.")
@@ -27,7 +27,11 @@ def regroup(tx: Tx, desk: Desk, shifted: Mapping[bytes, Shift]) -> None:
 
 
 def _regroup(tx: Tx, desk: Desk, digest: bytes, shift: Shift) -> None:
-    window = desk.policy.alerts.join_window
+    rule = desk.rules.current().named(shift.rule)
+    if rule.waits:
+        gathering.add(tx, [(digest, shift.start)])
+        return
+    window = rule.join
     heads = [Candidate(i, began, settled=False) for i, began in correlations.heads(tx, digest, shift.start - window)]
     ids = [c.incident_id for c in chain(shift, heads, window)]
     if not ids:
