@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 Status = Literal["firing", "resolved"]
@@ -118,6 +119,7 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+@lru_cache(maxsize=1_024)
 def _source(source: str) -> bytes:
     raw = source.encode("utf-8", "surrogatepass")
     return b"%d:%b" % (len(raw), raw)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import IntFlag
 from typing import Any, Literal
 
 import msgspec
@@ -11,8 +10,8 @@ Transport = Literal["udp", "tcp", "tls", "relp"]
 TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp", "tls", "relp")
 
 
-class Mark(IntFlag):
-    """What its transport knows of a line."""
+class Mark:
+    """What its transport knows of a line: bits, as plain numbers, because every line is asked."""
 
     CUT = 1  # longer than the limit, or the connection ended within it
     CONTINUES = 2  # no priority, on a connection whose messages have one: likely the rest of the line before

@@ -10,6 +10,7 @@ The expression is tried where a word begins, or has a bound: linear in the lengt
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 LONGEST = 1_000  # characters that a template looks at; relays cut long messages at different lengths
 MARK = "*"
@@ -75,7 +76,11 @@ _FEW = 3  # letters: what has fewer says nothing about what it is
 
 def template(text: str) -> str:
     """The words of a message that stay: at most LONGEST characters in, `*` for what changes."""
-    text = text[:LONGEST]
+    return _template(text[:LONGEST])
+
+
+@lru_cache(maxsize=2_048)  # what goes wrong says the same again and again
+def _template(text: str) -> str:
     if text.startswith("[") and (clock := _KERNEL_CLOCK.match(text)):
         text = text[clock.end() :]
     words = _masked(text)

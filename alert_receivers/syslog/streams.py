@@ -318,7 +318,7 @@ class Streams(threading.Thread):
             marks |= Mark.CONTINUES
         if connection.transport == "relp" and connection.received < LATELY:
             marks |= Mark.RESUMED
-        return int(marks)
+        return marks
 
     def _answer(self) -> None:
         """Tell RELP senders what is safe."""

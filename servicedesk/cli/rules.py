@@ -97,18 +97,20 @@ def _own_folder() -> Iterator[Path]:
 
 
 def _key(one: Told) -> str:
+    from alert_receivers.syslog.masking import template
     from servicedesk.domain.syslog_events import key_parts
 
-    return " ".join(f"{name}={value}" for name, value in key_parts(one).items())
+    return " ".join(f"{name}={value}" for name, value in key_parts(one, template).items())
 
 
 def _outcome(one: Told) -> dict[str, Any]:
+    from alert_receivers.syslog.masking import template
     from servicedesk.domain.syslog_events import key_parts
 
     rule, line = one.verdict.rule, one.line
     said = {"host": line.host, "app": line.app, "facility": line.facility, "severity": line.severity, "text": line.text}
     became = {"becomes": one.verdict.kind, "because": one.verdict.reason, "rule": rule.id if rule else None}
-    return became | {"key": key_parts(one), "template": one.template} | said
+    return became | {"key": key_parts(one, template), "template": template(line.text)} | said
 
 
 def _row(rule: Rule) -> dict[str, Any]:

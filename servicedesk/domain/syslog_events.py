@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -23,6 +23,7 @@ from servicedesk.domain.syslog_rules import (
 
 SHOWN = 200  # characters of a line in a summary
 FIRST, LAST = 2, 3  # lines of a fold that are kept as samples
+Template = Callable[[str], str]
 NOISY = "noisy-host"
 UNREADABLE = "unreadable"
 _TICK = timedelta(microseconds=1)
@@ -38,7 +39,6 @@ class Told:
     line: Subject
     verdict: Verdict
     peer: str
-    template: str
     raw: str
 
 
@@ -68,7 +68,8 @@ class Moment:
 class LineEvent(AlertEvent):
     """What syslog lines say about one alert: an AlertEvent with what the desk keeps besides.
 
-    moments: for a rule with a threshold, the newest of its lines in the order of time. keep: how many samples.
+    template: where the alert's key is made of it. moments: for a rule with a threshold, the newest of its lines in the
+    order of time. keep: how many samples.
     """
 
     rule: str = ""
@@ -99,15 +100,18 @@ class _Fold:
     moments: list[Moment] = field(default_factory=list)
 
 
-def events(told: Iterable[Told]) -> dict[int, LineEvent]:
-    """The events of one delivery, each at the index of its first line; `count` says how many lines it stands for."""
+def events(told: Iterable[Told], template: Template) -> dict[int, LineEvent]:
+    """The events of one delivery, each at the index of its first line; `count` says how many lines it stands for.
+
+    template: the words of a text that stay.
+    """
     open_folds: dict[bytes, _Fold] = {}
     folds: list[_Fold] = []
     for one in told:
         rule = one.verdict.rule
         if rule is None or one.verdict.kind not in ("fire", "recover"):
             continue
-        values = _values(one)
+        values = _values(one, template)
         key = line_key(rule, values)
         over = one.verdict.kind == "recover"
         fold = open_folds.get(key)
@@ -124,10 +128,10 @@ def line_key(rule: Rule, values: Mapping[str, str]) -> bytes:
     return label_key({f"{name}=": value for name, value in _parts(rule, values).items()} | {"rule": rule.id})
 
 
-def key_parts(one: Told) -> dict[str, str]:
+def key_parts(one: Told, template: Template) -> dict[str, str]:
     """What makes this line and others one alert, for people to read; nothing for a line that is no event."""
     rule = one.verdict.rule
-    return _parts(rule, _values(one)) if rule is not None and one.verdict.kind in ("fire", "recover") else {}
+    return _parts(rule, _values(one, template)) if rule is not None and one.verdict.kind in ("fire", "recover") else {}
 
 
 def _parts(rule: Rule, values: Mapping[str, str]) -> dict[str, str]:
@@ -141,12 +145,14 @@ def _parts(rule: Rule, values: Mapping[str, str]) -> dict[str, str]:
 _FIXED = frozenset({"host", "app", "template", "text", "peer", "severity", "facility"})
 
 
-def _values(one: Told) -> dict[str, str]:
-    line = one.line
-    return groups_of(one.verdict, line.text) | {
+def _values(one: Told, template: Template) -> dict[str, str]:
+    line, rule = one.line, one.verdict.rule
+    groups = groups_of(one.verdict, line.text)
+    wanted = rule is not None and "template" in key_names(rule, groups)  # it costs more than all else together
+    return groups | {
         "host": line.host or one.peer,
         "app": line.app[:TAG_LIMIT],
-        "template": one.template,
+        "template": template(line.text) if wanted else "",
         "text": line.text,
         "peer": one.peer,
         "severity": SEVERITIES[line.severity],
@@ -187,7 +193,7 @@ def _event(fold: _Fold) -> LineEvent:
         ends_at=fold.at if fold.over else None,
         clears=rule.clears,
         labels=_labels(rule, values),
-        annotations=_annotations(rule, newest),
+        annotations=_annotations(rule, newest, values["template"]),
         summary=_summary(rule, shown),
         fingerprint=fold.key.hex()[:16],
         generator_url="",
@@ -196,7 +202,7 @@ def _event(fold: _Fold) -> LineEvent:
         rule=rule.id,
         host=values["host"],
         app=values["app"],
-        template=newest.template,
+        template=values["template"],
         samples=tuple(fold.samples),
         keep=rule.examples,
         threshold=rule.threshold,
@@ -221,8 +227,8 @@ def _labels(rule: Rule, values: Mapping[str, str]) -> dict[str, str]:
     return labels
 
 
-def _annotations(rule: Rule, newest: Told) -> dict[str, str]:
-    said = {"description": rule.explain, "line": newest.line.text, "template": newest.template}
+def _annotations(rule: Rule, newest: Told, words: str) -> dict[str, str]:
+    said = {"description": rule.explain, "line": newest.line.text, "template": words}
     return {name: value for name, value in said.items() if value}
 
 

@@ -103,13 +103,21 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Pattern:
+    """A compiled expression and the names of its groups with their numbers, which are slow to ask for."""
+
+    expression: Any
+    groups: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What becomes of a line, and why. found: the expression that was found, for its groups."""
 
     kind: Kind
     rule: Rule | None
     reason: str
-    found: Any = None
+    found: Pattern | None = None
 
 
 def problems(rule: Rule) -> Iterator[tuple[Place, str]]:
@@ -179,17 +187,15 @@ class Ruleset:
         if len(self.rules) > MAX_RULES:
             raise ValueError(f"there are {len(self.rules)} rules, at most {MAX_RULES} are looked at")
         self._filter = re2.Filter()
-        self._says: list[tuple[int, bool]] = []  # of each expression: (its rule, does it say that it is over)
-        self._patterns: list[Any] = []
+        self._says: list[tuple[int, int, Verdict]] = []  # of each expression: its rule, its part there, what it gives
         for number, rule in enumerate(self.rules):
-            for pattern, over in (*((p, False) for p in rule.messages), *((p, True) for p in rule.recoveries)):
-                self._filter.Add(pattern.encode(), _options())
-                self._says.append((number, over))
-                self._patterns.append(compile_pattern(pattern))
+            self._add(number, rule, _FIRES, rule.messages)
+            self._add(number, rule, _ENDS, rule.recoveries)
+            self._add(number, rule, _EXCLUDES, rule.excludes)
         if self._says:
             self._filter.Compile()
-        self._excludes = [tuple(compile_pattern(p) for p in rule.excludes) for rule in self.rules]
         self._names = [(_Names(rule.hosts), _Names(rule.apps, TAG_LIMIT)) for rule in self.rules]
+        self._plain_verdicts = [_verdict(rule, over=False) for rule in self.rules]
         # Rules without an expression that a line of this priority may fit: most often one or none.
         plain = [(n, rule) for n, rule in enumerate(self.rules) if not rule.messages]
         self._plain = [
@@ -197,47 +203,55 @@ class Ruleset:
             for pri in range(len(FACILITIES) * 8)
         ]
 
+    def _add(self, number: int, rule: Rule, part: int, patterns: Iterable[str]) -> None:
+        for pattern in patterns:
+            self._filter.Add(pattern.encode(), _options())
+            self._says.append((number, part, _verdict(rule, part == _ENDS, pattern)))
+
     def judge(self, line: Subject) -> Verdict:
         """What becomes of this line."""
         plain = self._plain[line.facility * 8 + line.severity]
-        text = line.text.encode()
-        matched = self._filter.Match(text) if self._says else None
-        if not matched:
-            for number in plain:
-                if self._names_fit(number, line) and not self._excluded(number, text):
-                    return self._verdict(number, False, None)
-            return _IGNORED
-        return self._first(line, text, plain, matched)
+        matched = self._filter.Match(line.text.encode()) if self._says else None
+        if matched:
+            return self._first(line, plain, matched)
+        for number in plain:
+            if self._names_fit(number, line):
+                return self._plain_verdicts[number]
+        return _IGNORED
 
-    def _first(self, line: Subject, text: bytes, plain: Sequence[int], matched: Iterable[int]) -> Verdict:
-        says: dict[int, tuple[bool, int]] = {}
+    def _first(self, line: Subject, plain: Sequence[int], matched: Iterable[int]) -> Verdict:
+        gives: dict[int, tuple[int, Verdict]] = {}
+        excluded: set[int] = set()
         for index in sorted(matched):
-            number, over = self._says[index]
-            if number not in says or (over and not says[number][0]):  # what says that it is over is the more exact one
-                says[number] = (over, index)
-        for number in sorted({*says, *plain}):
+            number, part, verdict = self._says[index]
+            if part == _EXCLUDES:
+                excluded.add(number)
+            elif number not in gives or part > gives[number][0]:  # that it is over is the more exact saying
+                gives[number] = (part, verdict)
+        for number in sorted({*gives, *plain} - excluded):
+            part, verdict = gives.get(number, (_FIRES, self._plain_verdicts[number]))
             rule = self.rules[number]
-            if number in says and not _fits_priority(rule, line.facility, line.severity, over=says[number][0]):
-                continue
-            if self._names_fit(number, line) and not self._excluded(number, text):
-                over, index = says.get(number, (False, -1))
-                return self._verdict(number, over, self._patterns[index] if index >= 0 else None)
+            fits = number not in gives or _fits_priority(rule, line.facility, line.severity, over=part == _ENDS)
+            if fits and self._names_fit(number, line):
+                return verdict
         return _IGNORED
 
     def _names_fit(self, number: int, line: Subject) -> bool:
         hosts, apps = self._names[number]
         return hosts.fit(line.host) and apps.fit(line.app)
 
-    def _excluded(self, number: int, text: bytes) -> bool:
-        return any(pattern.search(text) is not None for pattern in self._excludes[number])
 
-    def _verdict(self, number: int, over: bool, found: Any) -> Verdict:
-        rule = self.rules[number]
-        if rule.action in ("ignore", "keep"):
-            return Verdict(rule.action, rule, f"rule {rule.id}")
-        return Verdict("recover" if over else "fire", rule, f"rule {rule.id}", found)
+def _verdict(rule: Rule, over: bool, pattern: str = "") -> Verdict:
+    if rule.action in ("ignore", "keep"):
+        return Verdict(rule.action, rule, f"rule {rule.id}")
+    found = None
+    if pattern:
+        expression = compile_pattern(pattern)
+        found = Pattern(expression, tuple(expression.groupindex.items()))
+    return Verdict("recover" if over else "fire", rule, f"rule {rule.id}", found)
 
 
+_FIRES, _ENDS, _EXCLUDES = 0, 1, 2  # the parts that an expression may have in a rule
 _IGNORED = Verdict("ignore", None, _NO_RULE)
 
 
@@ -278,12 +292,14 @@ def _glob(name: str) -> Any:
 
 def groups_of(verdict: Verdict, text: str) -> dict[str, str]:
     """What the named groups of the expression that was found hold."""
-    if verdict.found is None or not verdict.found.groupindex:
+    pattern = verdict.found
+    if pattern is None or not pattern.groups:
         return {}
-    found = verdict.found.search(text.encode())
+    found = pattern.expression.search(text.encode())
     if found is None:
         return {}
-    return {name: value.decode() for name, value in found.groupdict(b"").items()}
+    values = found.groups(b"")
+    return {name: values[number - 1].decode() for name, number in pattern.groups}
 
 
 def key_names(rule: Rule, groups: Mapping[str, str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from sqlalchemy import Table, and_, bindparam, delete, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from servicedesk.store import bulk
 from servicedesk.store.db import Tx
 from servicedesk.store.tables import (
     alert,
@@ -25,6 +26,14 @@ from servicedesk.store.tables import (
 )
 
 Values = Mapping[str, Any]
+_WINDOW = tuple(c.name for c in syslog_window.c)
+_SHARE = tuple(c.name for c in syslog_share.c)
+_ALERT = tuple(c.name for c in syslog_alert.c)
+_EXAMPLE = tuple(c.name for c in syslog_example.c)
+
+
+def _first(row: bulk.Row) -> Any:
+    return row[0]
 
 
 def _upsert(tx: Tx, table: Table, rows: Sequence[Values], keys: Collection[str], changes: Any = None) -> None:
@@ -47,9 +56,9 @@ def lock_windows(tx: Tx, digests: Collection[bytes]) -> dict[bytes, list[list[An
     return {bytes(row.digest): row.moments for row in rows}
 
 
-def write_windows(tx: Tx, rows: Iterable[Values]) -> None:
-    """digest, rule, moments, expires_at."""
-    _upsert(tx, syslog_window, sorted(rows, key=lambda r: r["digest"]), ["digest"])
+def write_windows(tx: Tx, rows: Iterable[bulk.Row]) -> None:
+    """In the order of the columns: digest, rule, moments, expires_at."""
+    bulk.upsert_rows(tx, syslog_window, _WINDOW, sorted(rows, key=_first), ("digest",))
 
 
 def lock_shares(tx: Tx, digests: Collection[bytes]) -> dict[bytes, tuple[datetime, int]]:
@@ -61,9 +70,9 @@ def lock_shares(tx: Tx, digests: Collection[bytes]) -> dict[bytes, tuple[datetim
     return {bytes(row.digest): (row.hour, row.count) for row in rows}
 
 
-def write_shares(tx: Tx, rows: Iterable[Values]) -> None:
-    """digest, host, hour, count."""
-    _upsert(tx, syslog_share, sorted(rows, key=lambda r: r["digest"]), ["digest"])
+def write_shares(tx: Tx, rows: Iterable[bulk.Row]) -> None:
+    """In the order of the columns: digest, host, hour, count."""
+    bulk.upsert_rows(tx, syslog_share, _SHARE, sorted(rows, key=_first), ("digest",))
 
 
 def with_ticket(tx: Tx, digests: Collection[bytes]) -> set[bytes]:
@@ -89,14 +98,14 @@ def tallies(tx: Tx, digests: Collection[bytes]) -> dict[bytes, Tally]:
     return {bytes(row.digest): Tally(row.lines, row.kept) for row in tx.run(query.with_for_update())}
 
 
-def write_alerts(tx: Tx, rows: Iterable[Values]) -> None:
-    """digest, rule, host, app, template, lines, kept, body, silent_at."""
-    _upsert(tx, syslog_alert, sorted(rows, key=lambda r: r["digest"]), ["digest"])
+def write_alerts(tx: Tx, rows: Iterable[bulk.Row]) -> None:
+    """In the order of the columns: digest, rule, host, app, template, lines, kept, body, silent_at."""
+    bulk.upsert_rows(tx, syslog_alert, _ALERT, sorted(rows, key=_first), ("digest",))
 
 
-def write_examples(tx: Tx, rows: Iterable[Values]) -> None:
-    """The columns of the table; a slot that is taken is overwritten."""
-    _upsert(tx, syslog_example, sorted(rows, key=lambda r: (r["digest"], r["slot"])), ["digest", "slot"])
+def write_examples(tx: Tx, rows: Iterable[bulk.Row]) -> None:
+    """In the order of the table's columns; a slot that is taken is overwritten."""
+    bulk.upsert_rows(tx, syslog_example, _EXAMPLE, sorted(rows, key=_first), ("digest", "slot"))
 
 
 def silent(tx: Tx, now: datetime, limit: int) -> list[tuple[bytes, bytes, datetime]]:

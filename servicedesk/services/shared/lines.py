@@ -203,7 +203,7 @@ def parse(desk: Desk, raw: bytes) -> Parsed:
         one = read(rules, zones, index, entry)
         if one.verdict.kind in ("fire", "recover"):
             told.append(one)
-    found = events(told) | silent
+    found = events(told, template) | silent
     return Parsed(tuple(sorted(found.items())), errors, silent=len(entries) - len(found) - len(errors))
 
 
@@ -214,8 +214,7 @@ def read(rules: Ruleset, zones: Zones, index: int, record: Record) -> Told:
     arrived = from_us(min(max(record.at, 0), _LATEST))
     zone = zones.of(message.host, record.peer)
     at = sent_at(message.stamp, message.zone, message.unset, arrived, zone)
-    words = template(message.text) if verdict.kind in ("fire", "recover") else ""
-    return Told(index, at, arrived, message, verdict, record.peer, words, shown(record))
+    return Told(index, at, arrived, message, verdict, record.peer, shown(record))
 
 
 _LATEST = int(timedelta(days=365 * 7000).total_seconds() * 1_000_000)

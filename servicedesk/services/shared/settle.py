@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from alert_receivers.event import alert_digest, visible
 from servicedesk.desk import Desk
@@ -18,11 +17,13 @@ from servicedesk.domain.syslog_events import NOISY, LineEvent, Moment, Sample, n
 from servicedesk.services.shared.lines import encode_ended
 from servicedesk.services.shared.observe import Seen
 from servicedesk.store import syslog
+from servicedesk.store.bulk import Row
 from servicedesk.store.db import Tx
 from servicedesk.store.syslog import Tally
 from servicedesk.store.types import from_us, to_us
 
 FIRST = 5  # examples that stay: how it began; the others are a ring of the newest
+ENOUGH = 50  # examples, after which only the newest line of a slice is kept
 TEXT_LENGTH, RAW_LENGTH = 4_000, 8_192
 
 
@@ -58,7 +59,7 @@ def _thresholds(tx: Tx, lines: Sequence[_Line]) -> list[_Line]:
     if not counted:
         return list(lines)
     known = syslog.lock_windows(tx, counted.keys())
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     below: set[int] = set()
     for digest, found in counted.items():
         moments = [Moment(from_us(at), value) for at, value in known.get(digest, ())]
@@ -73,11 +74,11 @@ def _thresholds(tx: Tx, lines: Sequence[_Line]) -> list[_Line]:
     return [line for line in lines if id(line) not in below]
 
 
-def _window_row(digest: bytes, event: LineEvent, moments: Sequence[Moment]) -> dict[str, Any]:
+def _window_row(digest: bytes, event: LineEvent, moments: Sequence[Moment]) -> Row:
     assert event.threshold is not None  # noqa: S101 - only those were collected
     told = [[to_us(m.at), visible(m.value)] for m in moments]
     expires = moments[-1].at + event.threshold.within
-    return {"digest": digest, "rule": event.rule, "moments": told, "expires_at": expires}
+    return digest, event.rule, told, expires
 
 
 # --- a host's share of new tickets ---------------------------------------------------------------------------------
@@ -101,9 +102,7 @@ def _shares(tx: Tx, desk: Desk, lines: Sequence[_Line]) -> list[_Line]:
             line.event = replace(line.event, unticketed=why)
             if share.begins_noise(limit):
                 noisy.append(_noise(line, limit))
-    syslog.write_shares(
-        tx, [{"digest": d, "host": h, "hour": shares[h].hour, "count": shares[h].count} for h, d in hosts.items()]
-    )
+    syslog.write_shares(tx, {d: (d, visible(h), shares[h].hour, shares[h].count) for h, d in hosts.items()}.values())
     return [*lines, *noisy]
 
 
@@ -156,45 +155,42 @@ def _keep(tx: Tx, lines: Sequence[_Line]) -> None:
     for line in lines:
         by_alert.setdefault(line.digest, []).append(line)
     tallies = syslog.tallies(tx, by_alert.keys())
-    rows: list[dict[str, Any]] = []
-    examples: list[dict[str, Any]] = []
+    rows: list[Row] = []
+    examples: list[Row] = []
     for digest, found in by_alert.items():
         before = tallies.get(digest, Tally(0, 0))
-        kept = _examples(digest, found, before.kept)
-        examples += kept.values()
+        samples = _chosen(found, before.kept)
+        examples += _examples(digest, samples, before.kept, found[-1].event.keep)
+        counts = before.lines + sum(line.event.count for line in found), before.kept + len(samples)
         event = found[-1].event
-        rows.append(
-            {
-                "digest": digest,
-                "rule": event.rule,
-                "host": visible(event.host),
-                "app": visible(event.app),
-                "template": visible(event.template),
-                "lines": before.lines + sum(line.event.count for line in found),
-                "kept": before.kept + sum(len(line.event.samples) for line in found),
-                **_silence(found[-1]),
-            }
-        )
+        names = visible(event.host), visible(event.app), visible(event.template)
+        rows.append((digest, event.rule, *names, *counts, *_silence(found[-1])))
     syslog.write_alerts(tx, rows)
     syslog.write_examples(tx, examples)
 
 
-def _silence(newest: _Line) -> dict[str, Any]:
+def _silence(newest: _Line) -> tuple[bytes | None, datetime | None]:
+    """(what ends it, when)."""
     event = newest.event
     if event.silence is None or event.status != "firing":
-        return {"body": None, "silent_at": None}
-    return {"body": encode_ended(event), "silent_at": newest.seen.received_at + event.silence}
+        return None, None
+    return encode_ended(event), newest.seen.received_at + event.silence
 
 
-def _examples(digest: bytes, found: Iterable[_Line], number: int) -> dict[int, dict[str, Any]]:
-    """slot → row: of several for one slot the newest."""
-    rows: dict[int, dict[str, Any]] = {}
-    for line in found:
-        for sample in line.event.samples:
-            slot = _slot(number, line.event.keep)
-            rows[slot] = _example(digest, slot, line.seen.seq, sample)
-            number += 1
-    return rows
+def _chosen(found: Sequence[_Line], known: int) -> list[tuple[int, Sample]]:
+    """(delivery, line) of what is kept: all samples at the beginning, later the newest of each delivery."""
+    if known < ENOUGH:
+        return [(line.seen.seq, sample) for line in found for sample in line.event.samples]
+    return [(line.seen.seq, line.event.samples[-1]) for line in found[-1:] if line.event.samples]
+
+
+def _examples(digest: bytes, samples: Iterable[tuple[int, Sample]], number: int, keep: int) -> Iterable[Row]:
+    """Rows of the table; of several for one slot the newest."""
+    rows: dict[int, Row] = {}
+    for n, (delivery_id, sample) in enumerate(samples, number):
+        slot = _slot(n, keep)
+        rows[slot] = _example(digest, slot, delivery_id, sample)
+    return rows.values()
 
 
 def _slot(number: int, keep: int) -> int:
@@ -203,17 +199,8 @@ def _slot(number: int, keep: int) -> int:
     return number if number < FIRST else FIRST + (number - FIRST) % (keep - FIRST)
 
 
-def _example(digest: bytes, slot: int, delivery_id: int, sample: Sample) -> dict[str, Any]:
-    return {
-        "digest": digest,
-        "slot": slot,
-        "delivery_id": delivery_id,
-        "at": sample.at,
-        "arrived_at": sample.arrived,
-        "host": visible(sample.host),
-        "app": visible(sample.app),
-        "facility": sample.facility,
-        "severity": sample.severity,
-        "text": visible(sample.text)[:TEXT_LENGTH],
-        "raw": visible(sample.raw)[:RAW_LENGTH],
-    }
+def _example(digest: bytes, slot: int, delivery_id: int, sample: Sample) -> Row:
+    """In the order of the table's columns."""
+    told = visible(sample.text)[:TEXT_LENGTH], visible(sample.raw)[:RAW_LENGTH]
+    names = visible(sample.host), visible(sample.app), sample.facility, sample.severity
+    return digest, slot, delivery_id, sample.at, sample.arrived, *names, *told
