@@ -53,20 +53,29 @@ def show(number: int) -> None:
 
 
 @delivery.command()
-@click.argument("number", type=int)
+@click.argument("numbers", nargs=-1, type=int)
+@click.option("--all", "everything", is_flag=True, help="Every delivery of which something is dead.")
 @click.pass_context
-def replay(ctx: click.Context, number: int) -> None:
+def replay(ctx: click.Context, numbers: tuple[int, ...], everything: bool) -> None:
     """Apply again what could not be applied; what was applied stays as it is. Exit 1 while something is still dead."""
     from servicedesk.services import deliveries
 
+    if bool(numbers) is everything:
+        raise click.UsageError("Name deliveries, or --all.")
     with opened() as desk:
-        done = deliveries.replay(desk, OPERATOR, number)
-    dead = [{"index": index, "error": error} for index, error in done.dead]
-    lines = [f"delivery {number}: {done.applied} applied now, {len(dead)} still dead"]
-    lines += [f"  {'the whole body' if d['index'] == -1 else d['index']}: {d['error']}" for d in dead]
-    emit({"delivery": number, "applied": done.applied, "dead": dead}, lines)
-    if dead:
+        done = [deliveries.replay(desk, OPERATOR, number) for number in numbers or deliveries.dead(desk)]
+    lines = []
+    for one in done:
+        lines.append(f"delivery {one.delivery}: {one.applied} applied now, {len(one.dead)} still dead")
+        lines += [f"  {'the whole body' if index == -1 else index}: {error}" for index, error in one.dead]
+    emit({"items": [_outcome(one) for one in done]}, lines or ["nothing is dead"])
+    if any(one.dead for one in done):
         ctx.exit(1)
+
+
+def _outcome(one: Any) -> dict[str, Any]:
+    dead = [{"index": index, "error": error} for index, error in one.dead]
+    return {"delivery": one.delivery, "applied": one.applied, "dead": dead}
 
 
 def _told(d: Any) -> dict[str, Any]:

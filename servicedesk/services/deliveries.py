@@ -44,6 +44,12 @@ def replay(desk: Desk, actor: Actor, delivery_id: int) -> Replayed:
     return desk.write(lambda tx: _outcome(tx, delivery_id, before))
 
 
+def dead(desk: Desk) -> list[int]:
+    """The deliveries of which something could not be applied, the oldest first."""
+    with desk.read() as tx:
+        return store.with_letters(tx)
+
+
 def _begin(tx: Tx, desk: Desk, actor: Actor, delivery_id: int) -> Kept:
     kept = store.lock(tx, delivery_id)
     if kept is None:

@@ -127,6 +127,13 @@ def open_letters(tx: Tx, delivery_id: int) -> dict[int, str]:
     return {row.idx: row.error for row in tx.run(query)}
 
 
+def with_letters(tx: Tx) -> list[int]:
+    """The deliveries that have an open letter, the oldest first."""
+    c = dead_letter.c
+    query = select(c.delivery_id).distinct().where(c.cleared_at.is_(None)).order_by(c.delivery_id)
+    return list(tx.run(query).scalars())
+
+
 def clear_letters(tx: Tx, delivery_id: int, indexes: Iterable[int]) -> None:
     """These events are applied now."""
     d = dead_letter.c

@@ -1,7 +1,6 @@
 """Dead letters are listed, shown, and tried again; what was applied is never applied twice."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -133,6 +132,7 @@ def command(desk: Desk, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setenv("SERVICEDESK_DATABASE_URL", desk.config.database_url)
 
     def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
         code = cli.run(words)
         captured = capsys.readouterr()
         return code, captured.out, captured.err
@@ -159,12 +159,19 @@ def test_the_command_lists_shows_and_replays(desk: Desk, command: Any) -> None:
     assert json.loads(out)["body"] == "\x1b[31mnot json"
 
     code, out, _ = command("delivery", "replay", str(good), "--json")
-    assert (code, json.loads(out)) == (0, {"delivery": good, "applied": 0, "dead": []})
+    assert (code, json.loads(out)) == (0, {"items": [{"delivery": good, "applied": 0, "dead": []}]})
     code, out, _ = command("delivery", "replay", str(dead))
     assert code == 1
     assert "1 still dead" in out
 
+    with pytest.MonkeyPatch.context() as patch:
+        fail_for(patch, "x")
+        other = tell(desk, alert(START, instance="x"))
+    code, out, _ = command("delivery", "replay", "--all", "--json")
+    assert code == 1
+    assert [(one["delivery"], one["applied"]) for one in json.loads(out)["items"]] == [(dead, 0), (other, 1)]
+    assert [command("delivery", "replay", *words)[0] for words in ((), ("--all", "1"))] == [2, 2]
+
     code, _, err = command("delivery", "show", "999")
     assert (code, "There is no delivery 999" in err) == (1, True)
     assert command("delivery", "show", "x")[0] == 2
-    assert seen.only_alert(desk).last_seen <= START + timedelta(seconds=1)
