@@ -73,7 +73,7 @@ def configuration(api: Api, timeout: float) -> str:
 
 
 def _data(api: Api, what: str, asked: dict[str, str], timeout: float, whole: bool = False) -> dict[str, Any]:
-    told = call(api, "POST", f"/api/v1/{what}", timeout, data=asked | {"timeout": f"{max(timeout - 0.5, 0.5):.1f}s"})
+    told = call(api, "POST", f"/api/v1/{what}", timeout, data=asked | {"timeout": f"{max(timeout - 0.5, 0.5):.1f}"})
     data = told.get("data") if isinstance(told, dict) else None
     if whole and isinstance(told, dict) and told.get("warnings"):
         raise Unanswered(f"its answer is not whole: {' '.join(str(told['warnings'][0]).split())[:200]}")

@@ -91,13 +91,14 @@ def _rules(name: str, source: Source) -> Rules:
 def _settle(tx: Tx, desk: Desk, name: str, rules: Rules, answers: Answers) -> Outcome:
     if store.waiting(tx, name):
         return Outcome(error="deliveries wait")  # it is asked again; what they tell comes first
-    rows, known = _known(tx, name, answers)
+    recorded, known = _known(tx, name, answers)
     made = plan(rules, answers, known, tx.now)
     store.mark_back(tx, [*made.back, *made.unconfirmed])
     store.mark_gone(tx, made.gone)
-    _confirm(tx, desk, [rows[i] for i in made.confirmed])
-    _unconfirmed(tx, desk, [rows[i] for i in made.unconfirmed])
-    deliveries.insert_many(tx, _deliveries(name, made, tx.now))
+    _confirm(tx, desk, [recorded[i] for i in made.confirmed])
+    _unconfirmed(tx, desk, [recorded[i] for i in made.unconfirmed])
+    if rows := _deliveries(name, made, tx.now):
+        deliveries.insert_many(tx, rows)
     store.looked(tx, name, tx.now)
     return Outcome(len(made.current), len(made.missed), len(made.confirmed), len(made.unconfirmed))
 

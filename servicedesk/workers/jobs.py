@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from servicedesk.desk import Desk
-from servicedesk.services import alarms, apply, audit, checks, judgement, once, outbox, sessions, suspects
+from servicedesk.services import alarms, apply, audit, checks, judgement, once, outbox, reconcile, sessions, suspects
 from servicedesk.services import silences as muted
 
 from . import syslog
@@ -32,6 +32,7 @@ JOBS: tuple[Job, ...] = (
     Job("checks", 1.0, checks.run_due, topic="checks", repeats=True),
     Job("muted", 15.0, muted.end_due),
     Job("silences", 5.0, syslog.silences),
+    Job("reconcile", 5.0, reconcile.run_due),
     Job("outbox", 5.0, outbox.send_due, topic="outbox", repeats=True),
     Job("alarms", 30.0, alarms.run_due),
     Job("anchors", 60.0, audit.anchor),

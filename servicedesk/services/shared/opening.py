@@ -75,11 +75,11 @@ def announce(
     carried = [(i, m) for i, o in opened for m in o.members] + list(joined)
     unread = [m.row.id for _, m in carried if m.labels is None]
     texts = correlations.texts(tx, unread) if unread else {}
-    category = desk.policy.alerts.category
     subjects = []
     for incident_id, m in carried:
         labels = texts[m.row.id].labels if m.labels is None else m.labels
-        subjects.append(books.Ticket(incident_id, labels, "incident", category, priorities.service_of(labels) or ""))
+        category, service = _category(desk, labels), priorities.service_of(labels) or ""
+        subjects.append(books.Ticket(incident_id, labels, "incident", category, service))
     books.attach_many(tx, desk, subjects)
     told = [i for i, o in opened if any(m.row.status != SUSPECT for m in o.members)]
     notify.enqueue(tx, desk, [Notice("opened", i, "opened") for i in told])
@@ -87,6 +87,12 @@ def announce(
 
 def _service_name(opening: Opening, texts: Mapping[int, Texts]) -> str:
     return priorities.service_of(texts[opening.members[0].row.id].labels) or ""
+
+
+def _category(desk: Desk, labels: Mapping[str, str]) -> str:
+    """As the label `category` says, where that is one of the desk's; else what the policy gives to alerts."""
+    found = labels.get("category", "")
+    return found if found in desk.policy.categories else desk.policy.alerts.category
 
 
 def _row(
@@ -102,7 +108,7 @@ def _row(
         "status": NEW,
         "title": _title(first.row.name, said),
         "description": said.annotations.get("description", "")[:DESCRIPTION_LENGTH],
-        "category": desk.policy.alerts.category,
+        "category": _category(desk, said.labels),
         "service_id": service.id if service else None,
         "service_label": name or lookup.UNKNOWN,
         "team_id": service.team_id if service else team,
@@ -110,7 +116,7 @@ def _row(
         "source": first.row.source,
         "labels": said.labels,
         "correlation": first.row.correlation,
-        "creation": {"rule": o.decision.rule, "answer": "ticket", "reason": o.decision.reason},
+        "creation": {"rule": o.decision.rule, "answer": "ticket", "reason": _reason(o, said)},
         "occurrences": sum(m.episodes for m in o.members),
         "first_seen": min(m.seen_at for m in o.members),
         "last_seen": last_seen,
@@ -123,6 +129,12 @@ def _row(
         "unassigned_due_at": unassigned_due(desk.policy, assessed["priority"], tx.now),
         "recurrence_of": o.recurrence_of,
     }
+
+
+def _reason(o: Opening, said: Texts) -> str:
+    """Why there is a ticket, and how we know of it when nobody told us (services.reconcile)."""
+    found = said.annotations.get("recovered_from", "")[:200]
+    return f"{o.decision.reason} {found}" if found else o.decision.reason
 
 
 def _title(name: str, said: Texts) -> str:
