@@ -79,7 +79,7 @@ class Mail:
 
 @dataclass(frozen=True)
 class Webhook:
-    url: str = _key("", "Slack-compatible address that notices are posted to; empty: none")
+    url: str = _key("", "Slack-compatible address that notices are posted to; empty: none", secret=True)
     secret: str = _key("", "signs each request (Standard Webhooks, HMAC-SHA256)", secret=True)
 
 
@@ -165,7 +165,7 @@ class Config:
     bus_url: str = _key("", "message engine in front of the database; empty: the database itself", later=True)
     policies: str = _key("", "folder or file with policies that override the shipped ones")
     playbooks: str = _key("", "folder with playbooks of your own, read beside the shipped ones")
-    rules: str = _key("", "folder with syslog rules of your own, asked before the shipped ones")
+    rules: str = _key("", "folder with correlation and syslog rules of your own, asked before the shipped ones")
     mappings: str = _key("", "folder with mappings of your own: how the JSON of a sender becomes events")
     http: Http = Http()
     syslog: Syslog = Syslog()
