@@ -6,9 +6,13 @@ import sys
 
 
 def main() -> None:
-    from servicedesk.cli.main import run
+    try:
+        from servicedesk.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while the program is still being loaded
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

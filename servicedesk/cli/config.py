@@ -28,8 +28,10 @@ def show() -> None:
 def check() -> None:
     """Read configuration, policies and playbooks, and ask the database; exit 1 with a sentence when one is wrong."""
     from servicedesk.files import playbooks, policies
+    from servicedesk.web.server import parse_bind
 
     settings = state().config()
+    parse_bind(settings.http.bind)
     policies.load(Path(settings.policies) if settings.policies else None)
     books = playbooks.load([Path(settings.playbooks)] if settings.playbooks else [])
     if books.errors:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from servicedesk import __version__
@@ -25,13 +28,23 @@ def greeting(config: Config, first: FirstRun) -> Iterator[str]:
         yield ""
         yield "Token for senders, shown only now:"
         yield f"  {first.ingest_token}"
-        yield "Paste into alertmanager.yml (more tokens: servicedesk token create --service NAME --scopes ingest):"
+        yield f"Paste into alertmanager.yml (more tokens: {program()} token create --service NAME --scopes ingest):"
         yield ""
         yield from alertmanager(config.base_url, first.ingest_token)
     if first.signin_path or first.ingest_token:
         yield ""
-        yield "Alone, with nobody to be the second person? servicedesk policy solo-mode on"
+        yield f"Alone, with nobody to be the second person? {program()} policy solo-mode on"
         yield ""
+
+
+def program() -> str:
+    """How the reader calls this program: by its name where the shell finds it, else by its path."""
+    if shutil.which("servicedesk"):
+        return "servicedesk"
+    beside = Path(sys.executable).with_name("servicedesk")
+    if not beside.exists():
+        return f"{sys.executable} -m servicedesk"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 def alertmanager(base_url: str, token: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from servicedesk.desk import Desk
@@ -77,7 +77,7 @@ def _decide(desk: Desk, actor: Actor, request_id: int, status: str, comment: str
         number = asked.incident_id
         f = loader.load(tx, desk, number)
         row = gates.request(tx, request_id) or asked  # again, now that the ticket is locked
-        _check(row, f.cycle, f.status)
+        _check(row, f.cycle, f.status, tx.now)
         alone = _alone(tx, desk, actor, row)
         decided = {"status": status, "decided_by": actor.id, "comment": comment, "self_reviewed": alone}
         gates.decide_request(tx, request_id, decided)
@@ -90,9 +90,10 @@ def _decide(desk: Desk, actor: Actor, request_id: int, status: str, comment: str
     desk.write(change)
 
 
-def _check(row: Any, cycle: int, status: str) -> None:
-    if row.status != "asked":
-        raise Refused([Refusal("A", "second_person", f"It is {row.status} already.", "second-person-requests")])
+def _check(row: Any, cycle: int, status: str, now: datetime) -> None:
+    standing = "expired" if row.status == "asked" and row.expires_at <= now else row.status
+    if standing != "asked":
+        raise Refused([Refusal("A", "second_person", f"It is {standing} already.", "second-person-requests")])
     if row.cycle != cycle or status not in words.UNCLOSED:
         text = "The ticket has moved on since: ask again if it is still needed."
         raise Refused([Refusal("A", "second_person", text, "second-person-requests")])

@@ -116,9 +116,15 @@ def _pack(target: Path, files: Mapping[str, Path], facts: Mapping[str, Any]) -> 
             info.size, info.mode, info.mtime = len(manifest), 0o600, int(target.stat().st_mtime)
             archive.addfile(info, io.BytesIO(manifest))
             for name, path in files.items():
-                archive.add(path, arcname=name)
+                archive.add(path, arcname=name, filter=_private)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _private(info: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Unpacked, nobody else may read it either."""
+    info.mode = 0o600
+    return info
 
 
 def _digest(path: Path) -> str:

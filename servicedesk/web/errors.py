@@ -103,7 +103,7 @@ def _desk_error(error: errors.DeskError) -> Any:
     if problem.kind is FAULT:
         return _fault(error)
     if problem.kind.status == 503:
-        log.warning("busy", path=request.path, detail=problem.detail)
+        log.warning("busy", path=_place(), detail=problem.detail)
     return _told(problem)
 
 
@@ -117,9 +117,15 @@ def _http_error(error: HTTPException) -> Any:
 
 def _fault(error: Exception) -> Any:
     """Nothing of what went wrong leaves the house but an id; the log has the rest under it."""
-    log.error("fault", path=request.path, method=request.method, exc_info=error)
+    log.error("fault", path=_place(), method=request.method, exc_info=error)
     detail = f"The log has the details under the id {request_id()}."
     return _told(Problem(FAULT, detail, {"request_id": request_id()}))
+
+
+def _place() -> str:
+    """The path for the log; of a signed link only its pattern: whoever reads the log must not come in by it."""
+    rule = request.url_rule
+    return rule.rule if rule is not None and "secret" in rule.arguments else request.path
 
 
 def _told(problem: Problem) -> Any:

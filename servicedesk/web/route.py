@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from flask import Blueprint, Flask, Response, request
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter, IntegerConverter, ValidationError
 
 from servicedesk.domain.incident import ROLES, SCOPES, parse_number
 
@@ -131,8 +131,15 @@ class NumberConverter(BaseConverter):
         return f"INC-{int(value)}"
 
 
+class IdConverter(IntegerConverter):
+    """The id of a row in an address: nothing that no database could hold."""
+
+    regex = r"\d{1,18}"
+
+
 def prepare(app: Flask) -> None:
     """Routing rules of the house: no redirect ever turns a sender's POST into a GET."""
     app.url_map.converters["number"] = NumberConverter
+    app.url_map.converters["int"] = IdConverter
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False

@@ -68,6 +68,7 @@ def test_a_requester_sees_nothing_of_the_inside(one: Callers) -> None:
     assert len(one.lead.get(f"{mine}/comments")["items"]) == 2
     seen = one.requester.get(mine)
     assert (seen["checklist"], seen["alerts"], seen["playbooks"], seen["creation"]) == ([], [], [], {})
+    assert seen["actions"] == {"comment": None}, "what bars the desk's own people is not told"
     said = one.requester.post(f"{mine}/comments", {"text": "Yes", "visibility": "internal"}, 201)
     assert said["visibility"] == "public", "a requester writes no internal notes"
 

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+import structlog
 
 from servicedesk.errors import Conflict
 from servicedesk.services import once
@@ -163,6 +164,23 @@ def test_a_fault_of_ours_tells_nothing_but_an_id(one: Callers) -> None:
     told = one.lead.get("/broken", 500)
     assert "secret" not in str(told)
     assert told["request_id"] in told["detail"]
+
+
+def test_the_log_of_a_fault_names_no_signed_link(one: Callers) -> None:
+    def broken(secret: str) -> None:
+        raise RuntimeError("no such luck")
+
+    one.app.add_url_rule("/api/v1/broken/<secret>", view_func=broken)
+    with structlog.testing.capture_logs() as lines:
+        one.lead.get("/broken/hush", 500)
+    assert [line["path"] for line in lines if line["event"] == "fault"] == ["/api/v1/broken/<secret>"]
+    assert "hush" not in str([{k: v for k, v in line.items() if k != "exc_info"} for line in lines])
+
+
+@pytest.mark.parametrize("number", ["999999999999999999", "99999999999999999999"])
+@pytest.mark.parametrize("path", ["/deliveries/{}", "/alerts/{}", "/alerts/{}/events"])
+def test_an_id_that_no_database_holds_is_not_there(callers: Callers, path: str, number: str) -> None:
+    callers.lead.get(path.format(number), 404)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/incidents", "/sign-in", "/healthz", "/nothing", "/static/css/base.css"])

@@ -80,6 +80,7 @@ def test_config_show_tells_where_from_and_masks_secrets(
 ) -> None:
     (folder / "servicedesk.yaml").write_text("mail: {password: hush}\nhttp: {bind: 127.0.0.1:9}\n")
     monkeypatch.setenv("SERVICEDESK_WEBHOOK_SECRET", "hush")
+    monkeypatch.setenv("SERVICEDESK_WEBHOOK_URL", "https://hooks.example/hush")  # whoever knows it may post
     shown = {row["name"]: row for row in cli("config", "show", "--json").json}
     assert (shown["http.bind"]["value"], shown["http.bind"]["origin"]) == ("127.0.0.1:9", "servicedesk.yaml")
     assert (shown["mail.password"]["value"], shown["webhook.secret"]["origin"]) == (
@@ -102,3 +103,7 @@ def test_config_check(cli: Cli, folder: Path) -> None:
     answer = cli("config", "check")
     assert answer.code == 1
     assert "mine.yaml" in answer.err
+    (folder / "servicedesk.yaml").write_text("http: {bind: 127.0.0.1}\n")
+    answer = cli("config", "check")
+    assert answer.code == 1
+    assert "http.bind" in answer.err

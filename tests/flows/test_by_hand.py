@@ -234,6 +234,8 @@ def test_a_second_person_request_expires(desk: Desk, people: Crew, clock: Clock)
     number = opened(desk, people, impact=1, urgency=1)
     request = second_person.ask(desk, people["agent"], number, "cancellation", "asked to drop it")
     clock.advance(days=4)
+    with pytest.raises(Refused, match="expired"):
+        second_person.approve(desk, people["lead"], request)  # no worker has come by yet
     assert judgement.run_due(desk) == 1
     with pytest.raises(Refused, match="expired"):
         second_person.approve(desk, people["lead"], request)

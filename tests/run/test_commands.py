@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import socket
 import subprocess
@@ -242,6 +243,12 @@ def test_the_greeting_shows_secrets_once_and_six_lines_to_paste() -> None:
     later = "\n".join(words.greeting(Config(), FirstRun()))
     assert "sd_" not in later
     assert "sign-in" not in later
+
+
+def test_the_greeting_names_commands_that_the_shell_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    done = subprocess.run([*shlex.split(words.program()), "--version"], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("servicedesk"), done.stderr
 
 
 def test_amtool_accepts_the_lines(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_a_backup_restores_to_a_desk_that_verifies(file_desk: Desk, tmp_path: Pa
 
     restored = tmp_path / "restored"
     with tarfile.open(made) as archive:
+        assert {member.mode for member in archive} == {0o600}
         archive.extractall(restored, filter="data")
     (restored / "database.sqlite").rename(restored / "servicedesk.db")
     again = open_desk(Config(data_dir=str(restored)), create=False)

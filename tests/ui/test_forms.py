@@ -64,6 +64,20 @@ def test_an_alert_walks_to_closed(desk: Desk, app: Flask, clock: Clock, post) ->
     assert "Closed" in ben.get("/queue?status=closed").text
 
 
+@pytest.mark.feature("T2", "A7")
+def test_who_asked_reads_why_it_was_declined(desk: Desk, app: Flask) -> None:
+    person(desk, "ada", "agent")
+    person(desk, "rosa", "requester")
+    rosa, ada = Visitor(app, "rosa"), Visitor(app, "ada")
+    rosa.get("/incidents/new")
+    rosa.send("/incidents", type="request", title="A second screen", category="workplace")
+    ada.get("/incidents/1/do/cancel")
+    ada.send("/do/cancel", code="declined", reason="Screens are given out in spring.")
+    assert "Screens are given out in spring." in rosa.get("/incidents/1").text
+    ada.get("/incidents")
+    assert ada.path == "/queue"
+
+
 @pytest.mark.feature("T20", "T1")
 def test_a_requester_asks_is_answered_and_confirms(desk: Desk, app: Flask) -> None:
     person(desk, "ada", "agent")

@@ -71,8 +71,14 @@ def for_requester(out: shapes.IncidentOut) -> shapes.IncidentOut:
         verification=None,
         creation={},
         checklist=[],
+        actions={name: barred for name, barred in out.actions.items() if not _inside(barred)},
         resolution=msgspec.structs.replace(out.resolution, notes="", cause_class="") if out.resolution else None,
     )
+
+
+def _inside(barred: list[shapes.RefusalOut] | None) -> bool:
+    """Only the desk's people may do it: what else bars it would tell of alerts, steps and people."""
+    return any(refusal.guard == "role" for refusal in barred or ())
 
 
 def row(r: Row, names: dict[int | None, str]) -> shapes.IncidentRow:

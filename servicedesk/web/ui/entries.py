@@ -71,7 +71,8 @@ def _status(b: Book, c: Content) -> Line:
     if c.get("resolution") and b.words.agent:
         text += f" · {b.words.code(c['resolution']).name}, {b.words.cause(str(c.get('cause', ''))).name}"
     body = str(c.get("reason") or c.get("notes") or "")
-    return Line(text, word.tone if word else "grey", word.icon if word else "circle", body)
+    tone, icon = (word.tone, word.icon) if word else ("grey", "circle")
+    return Line(text, tone, icon, body, public=target == "cancelled")  # why not is told to who asked
 
 
 def _assignment(b: Book, c: Content) -> Line:
