@@ -8,15 +8,28 @@ declare -A package_of=(
   [prometheus]=prometheus
   [chromium]=chromium
 )
+# What playbooks are tried against: their tests are skipped where these cannot be had, in CI too.
+declare -A optional_of=(
+  [dnsmasq]=dnsmasq-base
+  [haproxy]=haproxy
+  [nginx]=nginx-light
+  [prometheus-blackbox-exporter]=prometheus-blackbox-exporter
+  [prometheus-node-exporter]=prometheus-node-exporter
+  [prometheus-postgres-exporter]=prometheus-postgres-exporter
+  [prometheus-redis-exporter]=prometheus-redis-exporter
+  [redis-server]=redis-server
+)
+PATH=$PATH:/usr/sbin:/sbin
+wished() { for p in "${!optional_of[@]}"; do command -v "$p" >/dev/null 2>&1 || echo "$p"; done; }
 missing() { for p in "${!package_of[@]}"; do command -v "$p" >/dev/null 2>&1 || echo "$p"; done; }
 
 wanted=$(missing)
-[ -z "$wanted" ] && exit 0
+[ -z "$wanted$(wished)" ] && exit 0
 
 sudo=""
 [ "$(id -u)" = 0 ] || sudo="sudo -n"
 if command -v apt-get >/dev/null 2>&1 && { [ -z "$sudo" ] || $sudo true 2>/dev/null; }; then
-  packages=$(for p in $wanted; do echo "${package_of[$p]}"; done)
+  packages=$(for p in $wanted; do echo "${package_of[$p]}"; done; for p in $(wished); do echo "${optional_of[$p]}"; done)
   echo "Installing for the tests:" $packages
   # The packages would start their services; the tests start their own.
   policy=/usr/sbin/policy-rc.d

@@ -45,7 +45,7 @@ def _problems(options: AlertmanagerOptions, parameters: Mapping[str, Parameter])
 
 
 def _ask(options: AlertmanagerOptions, values: Values, parameters: Mapping[str, Parameter]) -> Ask:
-    matchers = [queries.fill(m, values, types_of(parameters)) for m in options.matchers]
+    matchers = [queries.fill(m, values, types_of(parameters), queries.matcher_string) for m in options.matchers]
     data = {"matchers": matchers, "expect": options.expect, "exact": list(options.exact)}
     shown = (
         f"ask Alertmanager for alerts with {', '.join(matchers)}",

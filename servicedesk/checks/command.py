@@ -18,6 +18,7 @@ from servicedesk.domain.checks import FAIL, PASS, Ask, Result
 from servicedesk.domain.parameters import SLOT, CannotAsk, Parameter, Values, fill, names_in, shown
 
 MIB = 1 << 20
+LINES = "(?m)"  # ^ and $ hold at each line
 
 
 class CommandOptions(Options, frozen=True, tag="command"):
@@ -107,9 +108,9 @@ def _judged(data: Mapping[str, Any], words: Sequence[str], ended: Ended) -> Resu
         return inconclusive(f"It was stopped: too much {ended.over}.", details)
     first = next((line.strip() for line in text.splitlines() if line.strip()), "no output")
     faults = [] if ended.code == data["exit_code"] else [f"exit code {ended.code}, expected {data['exit_code']}"]
-    if data["output"] and re2.search(data["output"], text) is None:
+    if data["output"] and re2.search(LINES + data["output"], text) is None:
         faults.append(f"the output does not match {data['output']}")
-    if data["without"] and re2.search(data["without"], text) is not None:
+    if data["without"] and re2.search(LINES + data["without"], text) is not None:
         faults.append(f"the output matches {data['without']}")
     summary = "; ".join([*faults, first[:200]])
     return Result(FAIL if faults else PASS, summary, details)

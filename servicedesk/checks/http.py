@@ -17,6 +17,7 @@ from servicedesk.domain.checks import FAIL, PASS, Ask, Result, number
 from servicedesk.domain.parameters import Parameter, Values, fill_url, url_problem
 
 DAY = 86_400
+LINES = "(?m)"  # ^ and $ hold at each line
 _SHOWN_HEADERS = ("server", "content-type", "content-length", "location", "retry-after", "via", "x-cache", "date")
 Status = Annotated[int, Meta(ge=100, le=599)] | Literal["1xx", "2xx", "3xx", "4xx", "5xx"]
 
@@ -90,9 +91,9 @@ def _faults(data: Mapping[str, Any], answer: Answer) -> Iterator[str]:
     if answer.status not in wanted and f"{answer.status // 100}xx" not in wanted:
         yield f"expected {', '.join(map(str, wanted))}"
     body = answer.body.decode("utf-8", "replace")
-    if data["body"] and re2.search(data["body"], body) is None:
+    if data["body"] and re2.search(LINES + data["body"], body) is None:
         yield f"the body does not match {data['body']}"
-    if data["without"] and re2.search(data["without"], body) is not None:
+    if data["without"] and re2.search(LINES + data["without"], body) is not None:
         yield f"the body matches {data['without']}"
     if data["within"] is not None and answer.seconds > data["within"]:
         yield f"expected within {number(data['within'], 'seconds')}"

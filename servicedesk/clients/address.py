@@ -97,7 +97,7 @@ def wrapped(ip: Ip) -> Iterator[Ip]:
     for inside in (ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())):
         if inside is not None:
             yield inside
-    if ip in _COMPATIBLE or any(ip in network for network in _NAT64):
+    if (ip in _COMPATIBLE and int(ip) > 1) or any(ip in network for network in _NAT64):
         yield ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
 
 

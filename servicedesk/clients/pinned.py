@@ -55,6 +55,7 @@ class Deadline:
         timer.start()
         try:
             yield
+            self.left  # noqa: B018 - what was read until the cut may look whole
         except (OSError, http.client.HTTPException, ValueError):
             self.left  # noqa: B018 - past the deadline the cut is the reason
             raise

@@ -45,8 +45,13 @@ def ask(dsn: str, query: str, parameters: Sequence[str], timeout: float, limit: 
     """
     try:
         import psycopg
+        import psycopg.conninfo
     except ModuleNotFoundError as error:
         raise NotAsked("PostgreSQL's driver is missing: pip install 'servicedesk[postgres]'") from error
+    try:
+        psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.Error as error:  # what libpq says of it holds parts of the password
+        raise NotAsked("its address in checks.sql cannot be read") from error
     milliseconds = max(int(timeout * 1000), 100)
     settings = f"-c default_transaction_read_only=on -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
     settings += f" -c idle_in_transaction_session_timeout={milliseconds * 2} -c search_path=pg_catalog,public"

@@ -83,7 +83,12 @@ def _name(value: str) -> str:
 def host(value: str) -> str:
     """A host name (RFC 1123, underscores allowed) or an IP address in its one canonical spelling."""
     try:
-        return str(ipaddress.ip_address(value))
+        found = ipaddress.ip_address(value)
+        if isinstance(found, ipaddress.IPv6Address) and found.scope_id:
+            raise BadValue("an IP address without a zone")
+        return str(found)
+    except BadValue:
+        raise
     except ValueError:
         pass
     bare = value.removesuffix(".")

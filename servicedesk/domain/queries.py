@@ -8,7 +8,7 @@ Go's string escapes hold in both languages (https://prometheus.io/docs/prometheu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .parameters import SLOT, CannotAsk, Values
@@ -62,21 +62,21 @@ def _misplaced(piece: Piece, name: str, types: Mapping[str, str]) -> str:
     return "" if piece.operator else f"${{{name}}} must be a label's value: after = != =~ or !~"
 
 
-def fill(query: str, values: Values, types: Mapping[str, str]) -> str:
-    """The query with its values. Raises CannotAsk."""
+def fill(query: str, values: Values, types: Mapping[str, str], write_string: Callable[[str], str] | None = None) -> str:
+    """The query with its values; write_string: how a text is written inside quotes. Raises CannotAsk."""
     if wrong := problem(query, types):
         raise CannotAsk(f"The query cannot be used: {wrong}.")
-    return "".join(_filled(piece, values) for piece in pieces(query))
+    return "".join(_filled(piece, values, write_string or string) for piece in pieces(query))
 
 
-def _filled(piece: Piece, values: Values) -> str:
+def _filled(piece: Piece, values: Values, write_string: Callable[[str], str]) -> str:
     def write(slot: re.Match[str]) -> str:
         if slot[2] is None:
             return "${"
         value = values.need(slot[2])
         if piece.kind == "slot":
             return value
-        return string(literal(value) if piece.operator.endswith("~") else value)
+        return write_string(literal(value) if piece.operator.endswith("~") else value)
 
     return SLOT.sub(write, piece.text)
 
@@ -99,3 +99,8 @@ def string(value: str) -> str:
         else:
             out.append(char)
     return "".join(out)
+
+
+def matcher_string(value: str) -> str:
+    r"""A text inside the double quotes of an Alertmanager matcher, which knows the escapes `\\`, `\"` and `\n` only."""
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

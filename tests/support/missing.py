@@ -15,6 +15,14 @@ def lacking(what: str) -> None:
     pytest.skip(f"{what} is missing on this machine")
 
 
+def optional(name: str) -> str:
+    """The path of an installed program that playbooks are tried against; skipped where it is missing, in CI too."""
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    if path is None:
+        pytest.skip(f"the program {name} is missing on this machine")
+    return path
+
+
 def program(name: str) -> str:
     """The path of an installed program; the test is skipped (in CI: fails) where it is missing."""
     path = shutil.which(name)
