@@ -153,6 +153,23 @@ class Audit:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """Raw deliveries that are done; those that wait or are dead stay, as do alerts, events and timelines."""
+
+    days: float = _key(14.0, "days that raw deliveries are kept after they came")
+    gb: float = _key(5.0, "GB (compressed) of raw deliveries that are kept at most; the oldest go first")
+    syslog_hours: float = _key(24.0, "hours that raw syslog lines are kept")
+    syslog_gb: float = _key(5.0, "GB (compressed) of raw syslog lines that are kept at most")
+
+
+@dataclass(frozen=True)
+class Backup:
+    folder: str = _key("", "folder of the nightly backup; empty: <data_dir>/backups for SQLite, none for PostgreSQL")
+    at: str = _key("02:30", "UTC time of day of the nightly backup; empty: none is made")
+    keep: int = _key(7, "nightly backups that are kept")
+
+
+@dataclass(frozen=True)
 class Log:
     level: str = _key("info", "debug, info, warning or error")
     format: str = _key("auto", "console, json, or auto (json when not a terminal)")
@@ -178,6 +195,8 @@ class Config:
     checks: Checks = Checks()
     oidc: Oidc = Oidc()
     audit: Audit = Audit()
+    retention: Retention = Retention()
+    backup: Backup = Backup()
     log: Log = Log()
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

@@ -37,6 +37,12 @@ EVENTS = Counter(
     ("source", "outcome"),
     registry=REGISTRY,
 )
+PRUNED = Counter(
+    "servicedesk_deliveries_pruned_total",
+    "Raw deliveries that were deleted because of their age or size, by kind: alerts, syslog",
+    ("kind",),
+    registry=REGISTRY,
+)
 SYSLOG_MESSAGES = Counter(
     "servicedesk_syslog_messages_total",
     "Syslog messages by transport and result: stored, ignored (by a rule, or because none asks), dropped",
@@ -115,6 +121,11 @@ def ingest_lag(seconds: float) -> None:
 def event(source: str, outcome: str, count: int = 1) -> None:
     """Events were applied: new, repeat, recovered, suspect, suppressed or dead."""
     EVENTS.labels(source, outcome).inc(count)
+
+
+def pruned(kind: str, count: int) -> None:
+    """Raw deliveries were deleted: alerts or syslog."""
+    PRUNED.labels(kind).inc(count)
 
 
 def syslog(transport: str, result: str, count: int = 1) -> None:

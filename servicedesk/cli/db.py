@@ -1,4 +1,4 @@
-"""`servicedesk db …`: schema, health, backup."""
+"""`servicedesk db …`: schema, health, backup, restore, copy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from servicedesk import __version__
 from servicedesk.cli.common import emit, opened, state
 from servicedesk.config import Config
 from servicedesk.errors import ConfigError
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """Upgrade, check and back up the database."""
+    """Upgrade, check, back up, restore and copy the database."""
 
 
 @db.command()
@@ -65,27 +64,97 @@ def backup_(target: Path, without_key: bool) -> None:
 
     TARGET is a folder, or the name of a file that ends in .tar.
     """
-    from servicedesk.store import backup
+    from servicedesk.services import backups
 
     with opened() as desk:
-        where = desk.config.data_path
-        names = ["anchors.log"] if without_key else ["anchors.log", "audit.key"]
-        extra = {name: where / name for name in names}
-        facts = {"program": __version__, "schema": _revision(desk.db)}
-        made = backup.write(desk.db, target, extra, facts, desk.now())
-    faults = backup.check(made)
-    if faults:
-        raise ConfigError(f"the backup {made} is not whole: {'; '.join(faults)}")
+        made = backups.save(desk, target, without_key)
     size = made.stat().st_size
     warning = "" if without_key else "; it holds the audit key: keep it safe"
     emit({"file": str(made), "bytes": size}, f"{made} ({size:,} bytes){warning}")
 
 
-def _revision(database: Database) -> str | None:
-    from servicedesk.store import schema
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--try", "only_try", is_flag=True, help="Restore it into a folder for a moment only, and look.")
+@click.option("--replace", is_flag=True, help="Move the database that is there aside (SQLite).")
+def restore(file: Path, only_try: bool, replace: bool) -> None:
+    """Put a backup's database, audit key and anchors where the configuration says; the desk must be stopped.
 
-    with database.read() as tx:
-        return schema.stamp(tx)
+    PostgreSQL: into an empty database. What is moved aside is named. Exit 1 when the timeline is not whole afterwards.
+    """
+    from servicedesk.desk import utc_now
+    from servicedesk.store import restore as store
+
+    config = state().config()
+    if only_try:
+        faults = store.trial(file, config.data_path, utc_now())
+        emit({"ok": not faults, "faults": faults}, faults or [f"{file} can be restored"])
+        sys.exit(1 if faults else 0)
+    moved = _restore(config, file, replace)
+    _verified({"restored": str(file), "moved_aside": moved}, [f"moved aside: {moved}"] if moved else [])
+
+
+def _restore(config: Config, file: Path, replace: bool) -> str | None:
+    """Answers where the old database is now, if there was one."""
+    from servicedesk.desk import utc_now
+    from servicedesk.store import restore as store
+
+    now, aside = utc_now(), None
+    with _database(config) as database, store.unpacked(file, config.data_path) as parts:
+        if database.postgresql:
+            if parts.dump is None:
+                raise ConfigError(f"{file} is a backup of SQLite: restore it there, then `servicedesk db copy`")
+            store.into_postgresql(parts, database)
+        else:
+            path = Path(database.url.database or "")
+            if parts.sqlite is None:
+                raise ConfigError(f"{file} is a backup of PostgreSQL: set database_url to an empty database there")
+            if path.exists() and not replace:
+                raise ConfigError(f"there is a database at {path}: --replace moves it aside")
+            aside = store.into_sqlite(parts, path, now)
+        store.put_beside(parts, config.data_path, now)
+    return str(aside) if aside else None
+
+
+@db.command()
+@click.argument("target", metavar="DATABASE_URL")
+def copy(target: str) -> None:
+    """Copy everything into an empty database, such as postgresql://user@host/name, and compare.
+
+    Nobody writes meanwhile: senders are told 503 and come again. Point database_url to the new one before the desk is
+    started again; the data folder with the audit key stays. Exit 1 when the timeline is not whole there.
+    """
+    from dataclasses import replace as changed
+
+    from servicedesk.desk import utc_now
+    from servicedesk.store import copying
+    from servicedesk.store.db import Database
+
+    config = state().config()
+    with _database(config, must_exist=True) as source:
+        database = Database(target, utc_now)
+        try:
+            counts = copying.copy(source, database)
+        finally:
+            database.close()
+    told = [f"{name}: {count}" for name, count in counts.items() if count]
+    _verified({"tables": counts}, told, changed(config, database_url=target))
+
+
+def _verified(value: dict[str, object], told: list[str], config: Config | None = None) -> None:
+    """Check the timeline of the database that was just made, say so, and end."""
+    from servicedesk.desk import open_desk
+    from servicedesk.services import audit
+
+    desk = open_desk(config or state().config(), create=False)
+    try:
+        report = audit.verify(desk)
+    finally:
+        desk.close()
+    faults = [f"{fault.where}: {fault.message}" for fault in report.faults]
+    summary = f"{report.incidents} tickets, {report.rows} timeline rows: {'not ' if faults else ''}whole"
+    emit({**value, "whole": report.whole, "incidents": report.incidents, "faults": faults}, [*told, *faults, summary])
+    sys.exit(0 if report.whole else 1)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from servicedesk import metrics
 from servicedesk.desk import Desk
 from servicedesk.errors import Busy
+from servicedesk.services.shared import disk
 from servicedesk.store import deliveries
 from servicedesk.store.db import Priority, Tx
 
@@ -54,6 +55,7 @@ def store(desk: Desk, raw: bytes, receiver: str, source: str, content_type: str,
     that was acknowledged is lost; what was not may be there nevertheless.
     """
     began = time.perf_counter()
+    disk.require_room(desk)
     row = {
         "receiver": receiver,
         "source": source,

@@ -127,5 +127,10 @@ def _make(tx: Tx, create: bool) -> None:
     metadata.create_all(tx.conn)
     triggers.create(tx)
     seed(tx)
+    put_stamp(tx)
+
+
+def put_stamp(tx: Tx) -> None:
+    """Say that a schema that was just made is the newest."""
     tx.conn.exec_driver_sql(_VERSION_TABLE)
     tx.run(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD})

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from servicedesk.desk import Desk
-from servicedesk.services import alarms, apply, audit, checks, judgement, once, outbox, reconcile, sessions, suspects
+from servicedesk.services import (
+    alarms,
+    apply,
+    audit,
+    backups,
+    checks,
+    judgement,
+    once,
+    outbox,
+    reconcile,
+    retention,
+    sessions,
+    suspects,
+)
 from servicedesk.services import silences as muted
 
 from . import syslog
@@ -35,6 +48,8 @@ JOBS: tuple[Job, ...] = (
     Job("reconcile", 5.0, reconcile.run_due),
     Job("outbox", 5.0, outbox.send_due, topic="outbox", repeats=True),
     Job("alarms", 30.0, alarms.run_due),
+    Job("retention", 60.0, retention.run_due, repeats=True),
+    Job("backup", 60.0, backups.run_due),
     Job("anchors", 60.0, audit.anchor),
     Job("sessions", HOUR, sessions.clean),
     Job("idempotency", HOUR, once.forget_old),

@@ -107,3 +107,26 @@ def test_config_check(cli: Cli, folder: Path) -> None:
     answer = cli("config", "check")
     assert answer.code == 1
     assert "http.bind" in answer.err
+
+
+@pytest.mark.feature("O6")
+def test_restore_and_copy(cli: Cli, folder: Path) -> None:
+    cli("db", "upgrade")
+    cli("user", "add", "zoe", "--role", "agent")
+    saved = cli("db", "backup", "saved", "--json").json["file"]
+    assert cli("db", "restore", saved, "--try").out == f"{saved} can be restored\n"
+    cli("user", "add", "late", "--role", "agent")
+    assert "--replace moves it aside" in cli("db", "restore", saved).err
+    answer = cli("db", "restore", saved, "--replace", "--json")
+    assert (answer.code, answer.json["whole"]) == (0, True)
+    assert Path(answer.json["moved_aside"]).exists()
+    names = [row["name"] for row in cli("user", "list", "--json").json]
+    assert "zoe" in names
+    assert "late" not in names
+    copied = cli("db", "copy", f"sqlite:///{folder / 'copy.db'}", "--json")
+    assert (copied.code, copied.json["whole"]) == (0, True)
+    assert copied.json["tables"]["user_account"] == len(names)
+    again = cli("db", "copy", f"sqlite:///{folder / 'copy.db'}")
+    assert (again.code, "not empty" in again.err) == (1, True)
+    Path("broken.tar").write_bytes(b"broken")
+    assert cli("db", "restore", "broken.tar", "--try").code == 1

@@ -30,6 +30,7 @@ from .syslog import (
     syslog_window,
 )
 from .ticket import incident, member
+from .upkeep import chore, delivery_stock
 
 __all__ = [
     "action_item",
@@ -37,9 +38,11 @@ __all__ = [
     "check_ask",
     "check_run",
     "confirmation",
+    "chore",
     "correlation",
     "dead_letter",
     "delivery",
+    "delivery_stock",
     "episode",
     "event",
     "gathering",

@@ -32,6 +32,16 @@ CREATE INDEX ix_check_run_started ON check_run (started_at);
 
 CREATE UNIQUE INDEX uq_check_run_in_flight ON check_run (digest) WHERE state IN ('queued', 'running');
 
+CREATE TABLE chore (
+    name TEXT NOT NULL,
+    next_at BIGINT NOT NULL,
+    ran_at BIGINT,
+    ok BOOLEAN,
+    detail TEXT DEFAULT '' NOT NULL,
+    failures INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_chore PRIMARY KEY (name)
+);
+
 CREATE TABLE delivery (
     id BIGSERIAL NOT NULL,
     receiver TEXT NOT NULL,
@@ -53,10 +63,23 @@ CREATE INDEX ix_delivery_dead ON delivery (id) WHERE state = 'dead';
 
 CREATE INDEX ix_delivery_open ON delivery (id) WHERE state = 'stored';
 
+CREATE TABLE delivery_stock (
+    kind TEXT NOT NULL,
+    counted_upto BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    bytes BIGINT NOT NULL,
+    passed_upto BIGINT NOT NULL,
+    passed_on BIGINT NOT NULL,
+    pruned BIGINT DEFAULT '0' NOT NULL,
+    pruned_bytes BIGINT DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_delivery_stock PRIMARY KEY (kind)
+);
+
 CREATE TABLE gathering (
     id BIGSERIAL NOT NULL,
     digest BYTEA NOT NULL,
     since BIGINT NOT NULL,
+    rule TEXT NOT NULL,
     CONSTRAINT pk_gathering PRIMARY KEY (id)
 );
 
