@@ -38,15 +38,17 @@ _SAID = re.compile(r'(msg|message|err|error|event|reason|cause|descr|description
 # The first group of each is kept.
 _AFTER_WORDS = (
     r"(COMMAND=|[Ss]tatement: |STATEMENT: |[Qq]uery: )[^\n]{1,2000}",
-    rf"((?:[Uu]ser|uname) )(?!(?:{_NO_NAME})\b)[A-Za-z_][\w.\-$]{{0,63}}(?=[\s,;:.]|$)",
+    rf"((?:[Uu]ser|uname) )(?!(?:NOT|{_NO_NAME})\b)[A-Za-z_][\w.\-$]{{0,63}}(?=[\s,;:.(]|$)",
     r"(for )(?!(?:invalid|illegal|user) )[A-Za-z_][\w.\-$]{0,63}(?= (?:from|by) )",
-    rf"((?:from|host|with|peer|server|client|upstream) ){_HOST}",
+    r"(by )[a-z_][\w.\-$]{0,63}(?= (?:on|from) [^\s]{0,64}\d)",
+    r"(comm )[\w.\-/:]{1,64}(?=[: ])",
+    rf"((?:from|host|with|peer|server|client|upstream):? ){_HOST}",
     rf"([A-Za-z_][\w.\-/]{{0,63}}=){_VALUE}",
 )
 _WHOLE_WORDS = (
     _DATE,
     _ISO,
-    r"[\w.\-]{1,64}(?= : TTY=)",  # sudo begins with who calls it
+    r"[\w.\-]{1,64}(?= : (?:TTY=|user NOT ))",  # sudo begins with who calls it
     rf"{_HOST}(?= [\[(]\d)",
     r"[a-z][a-z0-9+\-]{1,15}://[^\s\"'<>]{1,400}",
     r"[\w.+\-]{1,64}@[\w.\-]{1,255}",
@@ -67,6 +69,7 @@ _CHANGING = re.compile(f"{_WORDS}|{'|'.join(_ENCLOSED)}")
 _CHANGING_WORDS = re.compile(_WORDS)
 _KERNEL_CLOCK = re.compile(r"\[ {0,11}\d{1,11}\.\d{1,9}\] ?")  # seconds since the start: some relays take them off
 _RUN = re.compile(r"\*(?:[ ,:/;x+\-]{1,2}\*)+")
+_UNIT = re.compile(r"\* (?:[KMGT]i?B|kB|bytes)\b")
 _SPACE = re.compile(r"\s+")
 
 
@@ -102,7 +105,7 @@ def _masked(text: str) -> str:
 
 
 def _tidy(words: str) -> str:
-    return _SPACE.sub(" ", _RUN.sub(MARK, words)).strip(" .:;,!")
+    return _SPACE.sub(" ", _UNIT.sub(MARK, _RUN.sub(MARK, words))).strip(" .:;,!")
 
 
 def _mark(found: re.Match[str]) -> str:

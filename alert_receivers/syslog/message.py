@@ -72,8 +72,12 @@ _DATES = (
     rf"\d{{4}} {_MONTH} {{1,2}}\d{{1,2}} {_CLOCK}",
     _ISO,
 )
+_ZONE = (
+    r"(?:UTC|GMT|WES?T|CES?T|EES?T|E[SD]T|C[SD]T|M[SD]T|P[SD]T|BST|MSK|IST|JST|A[CEW][SD]T)(?:[+-]\d{1,2})?(?![\w.\-])"
+)
+_ZONE += r"|[A-Z]{2,5}(?=\s?:\s)"  # another short word in capitals is a host
 _TIME = re.compile(
-    rf"([*.]?)({'|'.join(_DATES)})(?: ([A-Z]{{2,5}}|UTC[+-]\d{{1,2}})( (?:19|20)\d\d(?=[ :]))?)?"
+    rf"([*.]?)({'|'.join(_DATES)})(?: ({_ZONE})( (?:19|20)\d\d(?=[ :]))?)?"
     r"(?=(\s?:)(?:\s|$)|[ ]|$)"
 )
 _UPTIME = re.compile(r"(?:\d{1,3}[ywdh]\d{1,2}[wdhm]|\d{2}:\d\d:\d\d): (?=%)")

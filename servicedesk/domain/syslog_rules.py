@@ -205,8 +205,9 @@ class Ruleset:
 
     def _add(self, number: int, rule: Rule, part: int, patterns: Iterable[str]) -> None:
         for pattern in patterns:
+            expression = compile_pattern(pattern)
             self._filter.Add(pattern.encode(), _options())
-            self._says.append((number, part, _verdict(rule, part == _ENDS, pattern)))
+            self._says.append((number, part, _verdict(rule, part == _ENDS, expression)))
 
     def judge(self, line: Subject) -> Verdict:
         """What becomes of this line."""
@@ -241,13 +242,10 @@ class Ruleset:
         return hosts.fit(line.host) and apps.fit(line.app)
 
 
-def _verdict(rule: Rule, over: bool, pattern: str = "") -> Verdict:
+def _verdict(rule: Rule, over: bool, expression: Any = None) -> Verdict:
     if rule.action in ("ignore", "keep"):
         return Verdict(rule.action, rule, f"rule {rule.id}")
-    found = None
-    if pattern:
-        expression = compile_pattern(pattern)
-        found = Pattern(expression, tuple(expression.groupindex.items()))
+    found = None if expression is None else Pattern(expression, tuple(expression.groupindex.items()))
     return Verdict("recover" if over else "fire", rule, f"rule {rule.id}", found)
 
 
