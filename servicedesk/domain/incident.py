@@ -192,7 +192,8 @@ class Facts:
 
     @property
     def severe(self) -> bool:
-        return self.priority in (1, 2)
+        """P1 or P2, now or ever: nobody gets rid of the second person by lowering the priority first."""
+        return self.priority in (1, 2) or self.top_priority in (1, 2)
 
 
 @dataclass(frozen=True, slots=True)

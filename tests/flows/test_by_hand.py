@@ -228,6 +228,14 @@ def test_cancelling_a_p1_takes_two_people(desk: Desk, people: Crew) -> None:
 
 
 @pytest.mark.feature("A8")
+def test_lowering_the_priority_first_does_not_save_the_second_person(desk: Desk, people: Crew) -> None:
+    number = opened(desk, people, impact=1, urgency=1)
+    incidents.edit(desk, people["agent"], number, {"impact": 3, "urgency": 3})
+    with pytest.raises(Refused, match="two people"):
+        incidents.cancel(desk, people["agent"], number, "withdrawn", "no longer needed")
+
+
+@pytest.mark.feature("A8")
 def test_a_second_person_request_expires(desk: Desk, people: Crew, clock: Clock) -> None:
     from servicedesk.services import judgement
 

@@ -14,7 +14,7 @@ from servicedesk.desk import Desk, open_desk
 from servicedesk.domain import incident as words
 from servicedesk.domain.incident import Actor
 from servicedesk.errors import DeskError
-from servicedesk.services import incidents, resolution, reviews, tokens
+from servicedesk.services import incidents, resolution, reviews, second_person, tokens
 from servicedesk.services import settings as desk_settings
 from servicedesk.services.incidents import NewTicket
 from servicedesk.store import triggers
@@ -59,7 +59,8 @@ def lead_to(desk: Desk, people: Crew, form: NewTicket, state: str) -> int:
     if state == words.CANCELLED:
         code = "withdrawn" if form.requester else "false_positive"
         if form.impact == 1:
-            incidents.edit(desk, people["agent"], number, {"impact": 3})
+            asked = second_person.ask(desk, people["agent"], number, "cancellation", "dropped")
+            second_person.approve(desk, people["lead2"], asked)
         incidents.cancel(desk, people["lead"], number, code, "dropped")
         return number
     incidents.take(desk, people["owner"], number)

@@ -51,7 +51,7 @@ def _honest(tx: Tx, row: dict[str, Any]) -> None:
         assert (row["explanation"] or "").strip(), "closed without the explanation for the requester"
     people = [v for v in passed if v["kind"] == "person" and v["actor_id"] != row["resolver_id"]]
     born = _all(tx, _MEMBERS, row["id"])
-    assert people or solo or not born or row["priority"] > 2, "P1/P2 verified by nobody but the resolver"
+    assert people or solo or not born or row["top_priority"] > 2, "P1/P2 verified by nobody but the resolver"
 
 
 def _by_another(tx: Tx, row: dict[str, Any], review: dict[str, Any], solo: bool) -> None:

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from servicedesk.desk import Desk
-from servicedesk.services import incidents, judgement, resolution
+from servicedesk.services import followups, incidents, judgement, resolution, reviews
 from servicedesk.services.incidents import NewTicket
 from tests.support.clock import Clock
 from tests.support.pages import Visitor, person
@@ -139,6 +139,27 @@ def test_a_row_that_changed_meanwhile_is_not_overwritten(desk: Desk, app: Flask)
     assert "Somebody changed it meanwhile" in ada.text
     assert 'value="Slow net"' in ada.html
     assert "Slow network" in ada.get("/incidents/1").text
+
+
+@pytest.mark.feature("T13")
+def test_what_comes_again_shows_what_was_learned(desk: Desk, app: Flask, clock: Clock, post) -> None:  # type: ignore[no-untyped-def]
+    lead = person(desk, "ada", "lead")
+    ada = Visitor(app, "ada")
+    post("firing", began=10)
+    post("resolved")
+    incidents.cancel(desk, lead, 1, "false_positive", "The threshold is too low")
+    reviews.save(desk, lead, 1, {"summary": "It fires whenever a backup runs"})
+    done = followups.add_action(desk, lead, 1, "Write to the vendor", "process", "ada", clock.now())
+    followups.update_action(desk, lead, 1, done, {"status": "done", "proof": "mail of Monday"})
+    followups.add_action(desk, lead, 1, "Raise the threshold", "prevent", "ada", clock.now())
+    clock.advance(timedelta(hours=1))
+    post("firing")
+    text = ada.get("/incidents/2").text
+    assert "The last time: INC-1" in text
+    assert "It fires whenever a backup runs" in text
+    assert "Raise the threshold" in text
+    assert "Write to the vendor" not in text
+    assert "The last time" not in ada.get("/incidents/1").text
 
 
 @pytest.mark.feature("A8")

@@ -14,7 +14,7 @@ from servicedesk.errors import NotFound
 from servicedesk.services import incidents
 from servicedesk.services.playbooks import with_texts
 from servicedesk.store.views import gates as gate_views
-from servicedesk.store.views import nav, reviews, ticket, timeline
+from servicedesk.store.views import nav, recurrence, reviews, ticket, timeline
 from servicedesk.store.views.ticket import Ticket
 from servicedesk.web import auth, i18n
 from servicedesk.web.context import desk
@@ -94,6 +94,7 @@ def _records(t: Ticket) -> dict[str, Any]:
             "notices": notices,
             "failed_notices": any(n.state == "failed" for n in notices),
             "related": ticket.related(tx, t),
+            "before": recurrence.before(tx, t.recurrence_of),
             "attachable": _attachable(t, attached),
         }
 
