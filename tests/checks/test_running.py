@@ -1,0 +1,273 @@
+"""Checks of tickets: queued with the opening, asked once however many ask, kept in budgets, stopped by the switch."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from servicedesk.config import Checks, Config
+from servicedesk.desk import Desk, open_desk
+from servicedesk.domain.incident import Actor, Facts
+from servicedesk.domain.lifecycle import checklist
+from servicedesk.errors import BadInput, NotAllowed, Refused
+from servicedesk.services import checks, incidents, playbooks, resolution
+from servicedesk.services.incidents import NewTicket
+from servicedesk.store.tables import check_ask, check_run, observation, verification
+from tests.checks.conftest import Web, plain
+from tests.support.clock import Clock
+from tests.support.crew import crew
+
+BOOK = """schema: 2
+id: own
+title: Own
+match: [{{type: request}}]
+parameters: {{target: {{type: url, default: "{url}/"}}}}
+steps:
+  - {{id: up, title: Up?, auto: true, check: {{type: http, url: "${{target}}", attempts: 1}}}}
+  - id: fork
+    title: Which way?
+    decision:
+      by: up
+      branches:
+        - {{id: good, title: It answers, when: pass, steps: [one]}}
+        - {{id: bad, title: It does not, when: fail, steps: [two]}}
+  - {{id: one, title: One, instruction: x}}
+  - {{id: two, title: Two, instruction: x, mandatory: true}}
+verify:
+  soak: 30m
+  checks:
+    - {{id: up, title: It answers, check: {{type: http, url: "${{target}}", attempts: 1}}}}
+"""
+
+
+@pytest.fixture
+def own(engine_url: str, tmp_path: Path, clock: Clock, web: Web) -> Iterator[Desk]:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "own.yaml").write_text(BOOK.format(url=web.url))
+    settings = Checks(allow=("127.0.0.0/8",))
+    config = Config(data_dir=str(tmp_path / "data"), database_url=engine_url, playbooks=str(folder), checks=settings)
+    opened = open_desk(config, clock.now)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def people(own: Desk) -> dict[str, Actor]:
+    return crew(own)
+
+
+def opened(desk: Desk, people: dict[str, Actor]) -> int:
+    form = NewTicket(type="request", title="T", category="workplace", service="unknown", impact=2, urgency=2)
+    return incidents.open_ticket(desk, people["owner"], form)
+
+
+def run_of(desk: Desk, number: int) -> playbooks.RunState:
+    return next(r for r in playbooks.runs(desk, number) if r.playbook.id == "own")
+
+
+def outcomes(desk: Desk, number: int) -> dict[str, str]:
+    return {s.id: r.outcome for s, r in run_of(desk, number).steps}
+
+
+def ask(desk: Desk, query: Any) -> Any:
+    with desk.read() as tx:
+        return tx.run(query).all()
+
+
+@pytest.mark.feature("P3", "P4")
+def test_diagnostics_wait_for_the_engineer(own: Desk, people: dict[str, Actor], web: Web) -> None:
+    web.answers["/"] = plain(200, "ok")
+    number = opened(own, people)
+    assert {r.purpose for r in ask(own, select(check_ask.c.purpose))} == {"diagnosis", "baseline"}
+    assert checks.finish(own, 10)
+    assert outcomes(own, number) == {"up": "done", "fork": "done", "one": "", "two": "skipped"}
+    assert incidents.facts(own, number).open_steps == ()
+    (run,) = ask(own, select(check_run))
+    assert (run.verdict, run.shown[0], run.state) == ("pass", f"GET {web.url}/", "done")
+    assert len(web.asked) == 1, "the diagnosis and the baseline ask the same"
+
+
+@pytest.mark.feature("P2")
+def test_the_other_branch_on_the_other_verdict_and_a_person_takes_another(
+    own: Desk, people: dict[str, Actor], web: Web
+) -> None:
+    web.answers["/"] = plain(500, "no")
+    number = opened(own, people)
+    assert checks.finish(own, 10)
+    assert outcomes(own, number) == {"up": "done", "fork": "done", "one": "skipped", "two": ""}
+    assert incidents.facts(own, number).open_steps == ("two",)
+    run = run_of(own, number).recorded.id
+    playbooks.choose(own, people["owner"], number, run, "fork", "good")
+    assert outcomes(own, number) == {"up": "done", "fork": "done", "one": "", "two": "skipped"}
+    with pytest.raises(BadInput, match="good, bad"):
+        playbooks.choose(own, people["owner"], number, run, "fork", "none")
+    with pytest.raises(Refused):
+        playbooks.choose(own, people["requester"], number, run, "fork", "bad")
+
+
+@pytest.mark.feature("P5")
+def test_a_storm_asks_each_question_once(own: Desk, people: dict[str, Actor], web: Web) -> None:
+    web.answers["/"] = plain(200, "ok")
+    numbers = [opened(own, people) for _ in range(30)]
+    assert checks.finish(own, 60)
+    assert len(web.asked) == 1
+    assert {outcomes(own, n)["up"] for n in numbers} == {"done"}
+    assert ask(own, select(func.count()).select_from(check_ask).where(check_ask.c.state != "done"))[0][0] == 0
+
+
+@pytest.mark.feature("P5")
+def test_a_fresh_answer_serves_for_a_while_and_a_person_asks_anew(
+    own: Desk, people: dict[str, Actor], web: Web, clock: Clock
+) -> None:
+    web.answers["/"] = plain(200, "ok")
+    first = opened(own, people)
+    assert checks.finish(own, 10)
+    clock.advance(seconds=30)
+    opened(own, people)
+    assert checks.finish(own, 10)
+    assert len(web.asked) == 1
+    playbooks.run_check(own, people["owner"], first, run_of(own, first).recorded.id, "up")
+    assert checks.finish(own, 10)
+    assert len(web.asked) == 2
+    clock.advance(seconds=120)
+    opened(own, people)
+    assert checks.finish(own, 10)
+    assert len(web.asked) == 3
+
+
+@pytest.mark.feature("P5")
+def test_a_budget_keeps_a_target_and_gives_up_at_last(
+    own: Desk, people: dict[str, Actor], web: Web, clock: Clock
+) -> None:
+    web.answers["/"] = plain(200, "ok")
+    own.config = replace(own.config, checks=replace(own.config.checks, per_target=2))
+    number = opened(own, people)
+    assert checks.finish(own, 10)
+    run = run_of(own, number).recorded.id
+    for _ in range(3):
+        playbooks.run_check(own, people["owner"], number, run, "up")
+        assert checks.finish(own, 10)
+    assert len(web.asked) == 2, "the budget of the minute is used up"
+    clock.advance(minutes=2)
+    assert checks.finish(own, 10)
+    assert len(web.asked) == 3, "two of a person's questions were the same"
+
+
+@pytest.mark.feature("P5")
+def test_the_switch(own: Desk, people: dict[str, Actor], web: Web) -> None:
+    web.answers["/"] = plain(200, "ok")
+    with pytest.raises(NotAllowed):
+        checks.stop(own, people["agent"], "x")
+    with pytest.raises(BadInput):
+        checks.stop(own, people["lead"], " ")
+    checks.stop(own, people["lead"], "They load the database.")
+    told = checks.stopped(own)
+    assert told is not None
+    assert (told["by"], told["reason"]) == ("lead", "They load the database.")
+    number = opened(own, people)
+    assert checks.finish(own, 5)
+    assert web.asked == []
+    with pytest.raises(BadInput, match="They load the database"):
+        playbooks.run_check(own, people["owner"], number, run_of(own, number).recorded.id, "up")
+    checks.start(own, people["lead"])
+    assert checks.stopped(own) is None
+    assert checks.finish(own, 10)
+    assert len(web.asked) == 1
+    own.config = replace(own.config, checks=replace(own.config.checks, enabled=False))
+    assert checks.run_due(own) == 0
+
+
+def resolved(own: Desk, people: dict[str, Actor]) -> int:
+    number = opened(own, people)
+    assert checks.finish(own, 10)
+    incidents.take(own, people["owner"], number)
+    run = run_of(own, number).recorded.id
+    if outcomes(own, number)["two"] == "":
+        playbooks.record_step(own, people["owner"], number, run, "two", "done")
+    resolution.resolve(own, people["owner"], number, "fixed", "software", "Restarted it.", "It works again.")
+    return number
+
+
+def missing(facts: Facts, actor: Actor) -> dict[str, str | None]:
+    """What is missing, by guard."""
+    return {guard.id: lacking for guard, lacking in checklist(facts, actor)}
+
+
+def status(desk: Desk, number: int) -> str:
+    return incidents.facts(desk, number).status
+
+
+@pytest.mark.feature("P6")
+def test_a_fix_that_holds_verifies_itself(own: Desk, people: dict[str, Actor], web: Web, clock: Clock) -> None:
+    web.answers["/"] = plain(500, "broken")
+    number = opened(own, people)
+    assert checks.finish(own, 10)
+    web.answers["/"] = plain(200, "ok")
+    clock.advance(minutes=2)
+    incidents.take(own, people["owner"], number)
+    playbooks.record_step(own, people["owner"], number, run_of(own, number).recorded.id, "two", "done")
+    resolution.resolve(own, people["owner"], number, "fixed", "software", "Restarted it.", "It works again.")
+    facts = incidents.facts(own, number)
+    assert "own verification has not passed" in str(missing(facts, people["owner"])["G6"])
+    for _ in range(7):
+        assert checks.finish(own, 10)
+        clock.advance(minutes=5)
+    assert checks.finish(own, 10)
+    rows = ask(own, select(verification).where(verification.c.incident_id == number))
+    assert [(r.kind, r.verdict, r.no_new_problem) for r in rows] == [("playbook", "pass", True)]
+    assert "when the ticket opened: fail" in rows[0].evidence
+    assert incidents.facts(own, number).verify_open == ()
+
+
+@pytest.mark.feature("P6")
+def test_a_fix_that_breaks_takes_the_ticket_back(own: Desk, people: dict[str, Actor], web: Web, clock: Clock) -> None:
+    web.answers["/"] = plain(200, "ok")
+    number = resolved(own, people)
+    assert checks.finish(own, 10)
+    web.answers["/"] = plain(500, "again")
+    clock.advance(minutes=6)
+    assert checks.finish(own, 10)
+    assert status(own, number) == "resolved", "one look that fails is looked at again"
+    clock.advance(seconds=20)
+    assert checks.finish(own, 10)
+    assert status(own, number) == "in_progress"
+    (row,) = ask(own, select(observation).where(observation.c.incident_id == number))
+    assert row.state == "failed"
+    rows = ask(own, select(verification).where(verification.c.incident_id == number))
+    assert [(r.kind, r.verdict) for r in rows] == [("playbook", "fail")]
+    assert "500" in rows[0].evidence
+
+
+@pytest.mark.feature("P6")
+def test_one_bad_look_alone_is_forgiven(own: Desk, people: dict[str, Actor], web: Web, clock: Clock) -> None:
+    web.answers["/"] = plain(200, "ok")
+    number = resolved(own, people)
+    assert checks.finish(own, 10)
+    web.answers["/"] = plain(500, "once")
+    clock.advance(minutes=6)
+    assert checks.finish(own, 10)
+    web.answers["/"] = plain(200, "ok")
+    clock.advance(seconds=20)
+    assert checks.finish(own, 10)
+    assert status(own, number) == "resolved"
+
+
+@pytest.mark.feature("P6")
+def test_what_cannot_be_found_out_is_no_pass(own: Desk, people: dict[str, Actor], web: Web, clock: Clock) -> None:
+    web.answers["/"] = plain(200, "ok")
+    number = resolved(own, people)
+    own.config = replace(own.config, checks=replace(own.config.checks, allow=("10.0.0.0/8",)))
+    for _ in range(8):
+        clock.advance(minutes=6)
+        assert checks.finish(own, 10)
+    rows = ask(own, select(verification).where(verification.c.incident_id == number))
+    assert [(r.kind, r.verdict, r.no_new_problem) for r in rows] == [("playbook", "inconclusive", False)]
+    assert "is loopback" in incidents.facts(own, number).verify_open[0]
+    assert status(own, number) == "resolved"
+    resolution.verify(own, people["agent"], number, "pass", "Asked it by hand", "It answered 200", True)
+    facts = incidents.facts(own, number)
+    assert missing(facts, people["agent"])["G6"] is None
