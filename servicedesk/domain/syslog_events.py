@@ -241,7 +241,7 @@ def _newest_moments(threshold: Threshold | None, moments: list[Moment]) -> tuple
 
 def remembered(threshold: Threshold, known: Iterable[Moment], new: Iterable[Moment]) -> list[Moment]:
     """What is known of a key with what is new, as much as must be remembered, in the order of time."""
-    return sorted({*known, *new}, key=lambda m: (m.at, m.value))[-moments_kept(threshold) :]
+    return sorted([*known, *new], key=lambda m: (m.at, m.value))[-moments_kept(threshold) :]
 
 
 def moments_kept(threshold: Threshold) -> int:
