@@ -1,0 +1,81 @@
+"""Two web processes and two workers on PostgreSQL fall one by one in a storm: nothing is lost or doubled."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import Client, Server
+from tests.support.storm import Storm, found, without_ticket
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.real, pytest.mark.crash, pytest.mark.postgres, pytest.mark.timeout(180)]
+
+RECEIVER = "/api/v1/receivers/alertmanager"
+
+
+class Role(Server):
+    """One role of the program; those of one desk share the database and the data folder."""
+
+    def __init__(self, role: str, folder: Path, number: int, url: str) -> None:
+        super().__init__(folder / f"{role}-{number}", url, {"SERVICEDESK_DATA_DIR": str(folder / "data")})
+        self.role = role
+
+    def spawn(self, **env: str) -> "subprocess.Popen[bytes]":
+        with open(self.log_file, "ab") as log:
+            command = [sys.executable, "-m", "servicedesk", self.role]
+            options = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+            self.process = subprocess.Popen(command, cwd=self.folder, env=self.env | env, **options)  # type: ignore[call-overload]
+        return self.process
+
+    def begin(self) -> "Role":
+        """Starts it; a worker is not waited for: it answers nobody."""
+        if self.role == "web":
+            self.start()
+        else:
+            self.spawn()
+        return self
+
+
+@pytest.fixture
+def fleet(postgres_database: str, tmp_path: Path) -> Iterator[list[Role]]:
+    roles = [Role(role, tmp_path, number, postgres_database) for role in ("web", "worker") for number in (1, 2)]
+    roles[0].run("db", "upgrade")
+    yield [role.begin() for role in roles]
+    for role in roles:
+        if role.is_running():
+            role.kill()
+
+
+def settled(reader: Client) -> bool:
+    return reader.get("/deliveries", state="stored", limit=1)["items"] == []
+
+
+@pytest.mark.feature("I4", "O6")
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_every_role_falls_once_in_a_storm(fleet: list[Role], blow: signal.Signals) -> None:
+    web = fleet[0]
+    token, reader = web.ingest_token(), web.person("anna")
+    turn = count()
+    ears = [f"{role.base_url}{RECEIVER}" for role in fleet if role.role == "web"]
+    with Storm(lambda: ears[next(turn) % len(ears)], token, senders=2) as storm:
+        for role in fleet:
+            before = storm.acknowledged
+            wait_until(lambda: storm.acknowledged >= before + 30, what="the storm")  # noqa: B023 - called at once
+            assert role.process is not None
+            role.process.send_signal(blow)
+            code = role.process.wait(15)
+            assert code == (-signal.SIGKILL if blow == signal.SIGKILL else 0), role.log[-3000:]
+            role.begin()
+    wait_until(lambda: settled(reader), 60, "all deliveries to be applied")
+    assert reader.get("/deliveries", state="dead")["items"] == []
+    alerts = reader.items("/alerts")
+    assert without_ticket(alerts) == []
+    assert storm.ledger.lost_or_doubled(*found(alerts)) == []
+    for role in fleet:
+        assert "Traceback" not in role.log, role.log[-3000:]
+    web.run("audit", "verify")
