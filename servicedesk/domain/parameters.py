@@ -273,6 +273,18 @@ def fill(text: str, values: Values, write: Callable[[str], str] = str) -> str:
     return SLOT.sub(lambda m: "${" if m[2] is None else write(values.need(m[2])), text)
 
 
+def fill_text(text: str, parameters: Iterable[Parameter], values: Values) -> str:
+    """A text for people: known values filled in, `<name>` where there is none; other `${…}` stay as they are."""
+    known = {p.name for p in parameters}
+
+    def word(slot: re.Match[str]) -> str:
+        if slot[2] is None:
+            return "${"
+        return values.values.get(slot[2], f"<{slot[2]}>") if slot[2] in known else slot[0]
+
+    return SLOT.sub(word, text) if known else text
+
+
 def fill_as(type_: str, text: str, values: Values) -> str:
     """A field that is of one type once it is filled. Raises CannotAsk."""
     filled = fill(text, values)

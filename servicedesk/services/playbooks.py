@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alert_receivers.event import visible
@@ -10,6 +10,7 @@ from servicedesk import metrics
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import AGENT, WORKING, Action, Actor
 from servicedesk.domain.incident import number as shown
+from servicedesk.domain.parameters import Values, fill_text, resolve
 from servicedesk.domain.playbook import OUTCOMES, Playbook, Step
 from servicedesk.errors import BadInput, Conflict, NotAllowed, NotFound
 from servicedesk.files import playbooks as files
@@ -49,8 +50,17 @@ def runs(desk: Desk, number: int) -> tuple[RunState, ...]:
 def with_texts(run: Run) -> RunState:
     """A run as the database has it, with the texts of its stored source."""
     playbook = files.stored(run.source)
-    texts = {s.id: s for s in playbook.steps}
+    values = resolve(playbook.parameters, run.labels)
+    texts = {s.id: _filled(s, playbook, values) for s in playbook.steps}
     return RunState(run, playbook, tuple((texts[s.step], s) for s in run.steps))
+
+
+def _filled(step: Step, playbook: Playbook, values: Values) -> Step:
+    """The step's texts with the values of the alert."""
+    if not playbook.parameters:
+        return step
+    means = {v: fill_text(text, playbook.parameters, values) for v, text in step.means.items()}
+    return replace(step, instruction=fill_text(step.instruction, playbook.parameters, values), means=means)
 
 
 def attach_by_hand(desk: Desk, actor: Actor, number: int, playbook_id: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -144,6 +144,7 @@ class Run:
     source: str
     attached_at: datetime
     steps: tuple[Step, ...]
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 def find(tx: Tx, incident_id: int) -> Ticket | None:
@@ -208,7 +209,16 @@ def runs(tx: Tx, incident_id: int) -> tuple[Run, ...]:
     found = tx.run(query).mappings().all()
     steps = _steps(tx, [r["id"] for r in found])
     return tuple(
-        Run(r["id"], r["playbook"], r["title"], r["hash"], r["source"], r["attached_at"], tuple(steps.get(r["id"], ())))
+        Run(
+            r["id"],
+            r["playbook"],
+            r["title"],
+            r["hash"],
+            r["source"],
+            r["attached_at"],
+            tuple(steps.get(r["id"], ())),
+            r["labels"] or {},
+        )
         for r in found
     )
 
