@@ -79,7 +79,6 @@ CREATE TABLE gathering (
     id BIGSERIAL NOT NULL,
     digest BYTEA NOT NULL,
     since BIGINT NOT NULL,
-    rule TEXT NOT NULL,
     CONSTRAINT pk_gathering PRIMARY KEY (id)
 );
 

@@ -76,8 +76,7 @@ CREATE TABLE delivery_stock (
 CREATE TABLE gathering (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     digest BLOB NOT NULL,
-    since BIGINT NOT NULL,
-    rule TEXT NOT NULL
+    since BIGINT NOT NULL
 );
 
 CREATE INDEX ix_gathering_digest ON gathering (digest);
