@@ -18,7 +18,7 @@ from tests.support import senders
 from tests.support.clock import Clock
 from tests.support.crew import crew
 
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "1000"))
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "1000"))  # on SQLite; PostgreSQL runs two fifths of them
 LABELS = {"alertname": "Flaps", "instance": "web-1", "severity": "warning", "job": "shop"}
 
 
@@ -34,7 +34,8 @@ def test_resolve_against_refire(desk: Desk, clock: Clock) -> None:
     outcomes = {"resolved first": 0, "fired first": 0}
     chance = random.Random(20261122)
     started = clock.now()
-    for _ in range(ROUNDS):
+    rounds = ROUNDS * 2 // 5 if desk.db.postgresql else ROUNDS
+    for _ in range(rounds):
         senders.deliver(desk, senders.alert(LABELS, started, clock.advance(seconds=30)))
         assert incidents.facts(desk, number).status == "in_progress"
         started = clock.advance(timedelta(seconds=30))
@@ -42,7 +43,7 @@ def test_resolve_against_refire(desk: Desk, clock: Clock) -> None:
         outcomes[_race(desk, people["owner"], number, chance.uniform(0, 0.01))] += 1
         facts = incidents.facts(desk, number)
         assert (facts.status, [a.status for a in facts.alerts]) == ("in_progress", ["firing"])
-    assert sum(outcomes.values()) == ROUNDS
+    assert sum(outcomes.values()) == rounds
     assert min(outcomes.values()) > 0, outcomes
 
 
