@@ -16,6 +16,18 @@ from .gates import (
 )
 from .gathering import gathering, reach, storm
 from .intake import alert, correlation, dead_letter, delivery, episode, event
+from .oncall import (
+    absence,
+    auto_assignment,
+    escalation,
+    escalation_policy,
+    escalation_use,
+    page_step,
+    person_rule,
+    schedule,
+    schedule_override,
+    team_rule,
+)
 from .people import idempotency_key, service, session, signin_link, team, team_member, token, user
 from .reconcile import missing_alert, reconciliation
 from .record import outbox, setting, timeline, timeline_content
@@ -33,8 +45,10 @@ from .ticket import incident, member
 from .upkeep import chore, delivery_stock
 
 __all__ = [
+    "absence",
     "action_item",
     "alert",
+    "auto_assignment",
     "check_ask",
     "check_run",
     "chore",
@@ -44,6 +58,9 @@ __all__ = [
     "delivery",
     "delivery_stock",
     "episode",
+    "escalation",
+    "escalation_policy",
+    "escalation_use",
     "event",
     "gathering",
     "heartbeat",
@@ -55,6 +72,8 @@ __all__ = [
     "missing_alert",
     "observation",
     "outbox",
+    "page_step",
+    "person_rule",
     "playbook_run",
     "playbook_step",
     "playbook_version",
@@ -62,6 +81,8 @@ __all__ = [
     "reconciliation",
     "review",
     "review_approval",
+    "schedule",
+    "schedule_override",
     "second_person_request",
     "service",
     "session",
@@ -79,6 +100,7 @@ __all__ = [
     "task",
     "team",
     "team_member",
+    "team_rule",
     "timeline",
     "timeline_content",
     "token",

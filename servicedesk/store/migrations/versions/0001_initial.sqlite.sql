@@ -254,6 +254,25 @@ CREATE TABLE user_account (
 
 CREATE INDEX ix_user_account_email ON user_account (email);
 
+CREATE TABLE absence (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL,
+    starts_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    deputy_id INTEGER,
+    reason TEXT DEFAULT '' NOT NULL,
+    made_by INTEGER,
+    created_at BIGINT NOT NULL,
+    cancelled_at BIGINT,
+    hand_over BOOLEAN DEFAULT '1' NOT NULL,
+    handed_at BIGINT,
+    CONSTRAINT fk_absence_user_id FOREIGN KEY(user_id) REFERENCES user_account (id),
+    CONSTRAINT fk_absence_deputy_id FOREIGN KEY(deputy_id) REFERENCES user_account (id),
+    CONSTRAINT fk_absence_made_by FOREIGN KEY(made_by) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_absence_time ON absence (user_id, ends_at);
+
 CREATE TABLE dead_letter (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     delivery_id INTEGER NOT NULL,
@@ -263,6 +282,17 @@ CREATE TABLE dead_letter (
     cleared_at BIGINT,
     CONSTRAINT uq_dead_letter_delivery_id_idx UNIQUE (delivery_id, idx),
     CONSTRAINT fk_dead_letter_delivery_id FOREIGN KEY(delivery_id) REFERENCES delivery (id)
+);
+
+CREATE TABLE escalation_policy (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    version INTEGER DEFAULT '1' NOT NULL,
+    body TEXT NOT NULL,
+    made_by INTEGER,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT uq_escalation_policy_name UNIQUE (name),
+    CONSTRAINT fk_escalation_policy_made_by FOREIGN KEY(made_by) REFERENCES user_account (id)
 );
 
 CREATE TABLE heartbeat (
@@ -305,6 +335,31 @@ CREATE TABLE link (
 
 CREATE INDEX ix_link_incident_id ON link (incident_id);
 
+CREATE TABLE person_rule (
+    user_id INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    CONSTRAINT pk_person_rule PRIMARY KEY (user_id),
+    CONSTRAINT fk_person_rule_user_id FOREIGN KEY(user_id) REFERENCES user_account (id)
+);
+
+CREATE TABLE schedule (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    team_id INTEGER,
+    timezone TEXT NOT NULL,
+    layers TEXT NOT NULL,
+    feed_hash BLOB,
+    made_by INTEGER,
+    created_at BIGINT NOT NULL,
+    version INTEGER DEFAULT '1' NOT NULL,
+    CONSTRAINT uq_schedule_name UNIQUE (name),
+    CONSTRAINT fk_schedule_team_id FOREIGN KEY(team_id) REFERENCES team (id),
+    CONSTRAINT uq_schedule_feed_hash UNIQUE (feed_hash),
+    CONSTRAINT fk_schedule_made_by FOREIGN KEY(made_by) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_schedule_team_id ON schedule (team_id);
+
 CREATE TABLE service (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
@@ -343,6 +398,15 @@ CREATE TABLE team_member (
 
 CREATE INDEX ix_team_member_user_id ON team_member (user_id);
 
+CREATE TABLE team_rule (
+    team_id INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    last_user_id INTEGER,
+    CONSTRAINT pk_team_rule PRIMARY KEY (team_id),
+    CONSTRAINT fk_team_rule_team_id FOREIGN KEY(team_id) REFERENCES team (id),
+    CONSTRAINT fk_team_rule_last_user_id FOREIGN KEY(last_user_id) REFERENCES user_account (id)
+);
+
 CREATE TABLE token (
     id VARCHAR(24) NOT NULL,
     name TEXT NOT NULL,
@@ -359,6 +423,20 @@ CREATE TABLE token (
 );
 
 CREATE INDEX ix_token_user_id ON token (user_id);
+
+CREATE TABLE escalation_use (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    policy_id INTEGER NOT NULL,
+    team_id INTEGER,
+    service_id INTEGER,
+    CONSTRAINT fk_escalation_use_policy_id FOREIGN KEY(policy_id) REFERENCES escalation_policy (id),
+    CONSTRAINT uq_escalation_use_team_id UNIQUE (team_id),
+    CONSTRAINT fk_escalation_use_team_id FOREIGN KEY(team_id) REFERENCES team (id),
+    CONSTRAINT uq_escalation_use_service_id UNIQUE (service_id),
+    CONSTRAINT fk_escalation_use_service_id FOREIGN KEY(service_id) REFERENCES service (id)
+);
+
+CREATE INDEX ix_escalation_use_policy_id ON escalation_use (policy_id);
 
 CREATE TABLE incident (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
@@ -472,6 +550,26 @@ CREATE INDEX ix_maintenance_window_over ON maintenance_window (over_at);
 
 CREATE INDEX ix_maintenance_window_service_id ON maintenance_window (service_id);
 
+CREATE TABLE schedule_override (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    schedule_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    starts_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    reason TEXT DEFAULT '' NOT NULL,
+    uid TEXT DEFAULT '' NOT NULL,
+    made_by INTEGER,
+    created_at BIGINT NOT NULL,
+    cancelled_at BIGINT,
+    CONSTRAINT fk_schedule_override_schedule_id FOREIGN KEY(schedule_id) REFERENCES schedule (id),
+    CONSTRAINT fk_schedule_override_user_id FOREIGN KEY(user_id) REFERENCES user_account (id),
+    CONSTRAINT fk_schedule_override_made_by FOREIGN KEY(made_by) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_schedule_override_time ON schedule_override (schedule_id, ends_at);
+
+CREATE INDEX ix_schedule_override_user_id ON schedule_override (user_id);
+
 CREATE TABLE action_item (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     incident_id INTEGER NOT NULL,
@@ -550,6 +648,19 @@ CREATE INDEX ix_alert_waits ON alert (correlation) WHERE waits = 'group';
 
 CREATE INDEX ix_alert_waits_until ON alert (waits_until) WHERE waits_until IS NOT NULL;
 
+CREATE TABLE auto_assignment (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    incident_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    at BIGINT NOT NULL,
+    CONSTRAINT fk_auto_assignment_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_auto_assignment_user_id FOREIGN KEY(user_id) REFERENCES user_account (id)
+);
+
+CREATE INDEX ix_auto_assignment_incident_id ON auto_assignment (incident_id);
+
+CREATE INDEX ix_auto_assignment_user ON auto_assignment (user_id, at);
+
 CREATE TABLE confirmation (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     incident_id INTEGER NOT NULL,
@@ -574,6 +685,26 @@ CREATE TABLE correlation (
     CONSTRAINT pk_correlation PRIMARY KEY (digest),
     CONSTRAINT fk_correlation_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
 );
+
+CREATE TABLE escalation (
+    incident_id INTEGER NOT NULL,
+    policy_id INTEGER NOT NULL,
+    policy_version INTEGER NOT NULL,
+    policy TEXT NOT NULL,
+    cycle INTEGER NOT NULL,
+    run INTEGER DEFAULT '1' NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT DEFAULT '' NOT NULL,
+    began_at BIGINT NOT NULL,
+    round INTEGER DEFAULT '1' NOT NULL,
+    step INTEGER DEFAULT '0' NOT NULL,
+    due_at BIGINT,
+    CONSTRAINT pk_escalation PRIMARY KEY (incident_id),
+    CONSTRAINT fk_escalation_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_escalation_policy_id FOREIGN KEY(policy_id) REFERENCES escalation_policy (id)
+);
+
+CREATE INDEX ix_escalation_due ON escalation (due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE outbox (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
@@ -833,6 +964,43 @@ CREATE TABLE observation (
 CREATE INDEX ix_observation_due ON observation (due_at) WHERE state = 'watching';
 
 CREATE INDEX ix_observation_incident ON observation (incident_id, cycle);
+
+CREATE TABLE page_step (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    dedup TEXT NOT NULL,
+    incident_id INTEGER NOT NULL,
+    cycle INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    policy_id INTEGER,
+    policy_version INTEGER NOT NULL,
+    round INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    target_kind TEXT NOT NULL,
+    target_name TEXT NOT NULL,
+    user_id INTEGER,
+    channel TEXT DEFAULT '' NOT NULL,
+    address TEXT DEFAULT '' NOT NULL,
+    due_at BIGINT NOT NULL,
+    digest_at BIGINT,
+    state TEXT NOT NULL,
+    reason TEXT DEFAULT '' NOT NULL,
+    outbox_id INTEGER,
+    created_at BIGINT NOT NULL,
+    settled_at BIGINT,
+    CONSTRAINT uq_page_step_dedup UNIQUE (dedup),
+    CONSTRAINT fk_page_step_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id),
+    CONSTRAINT fk_page_step_policy_id FOREIGN KEY(policy_id) REFERENCES escalation_policy (id),
+    CONSTRAINT fk_page_step_user_id FOREIGN KEY(user_id) REFERENCES user_account (id),
+    CONSTRAINT fk_page_step_outbox_id FOREIGN KEY(outbox_id) REFERENCES outbox (id)
+);
+
+CREATE INDEX ix_page_step_incident_id ON page_step (incident_id);
+
+CREATE INDEX ix_page_step_outbox_id ON page_step (outbox_id);
+
+CREATE INDEX ix_page_step_queued ON page_step (due_at) WHERE state = 'queued';
+
+CREATE INDEX ix_page_step_user ON page_step (user_id, due_at);
 
 CREATE TABLE playbook_step (
     run_id INTEGER NOT NULL,
