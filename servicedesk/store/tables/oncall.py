@@ -52,9 +52,7 @@ absence = Table(
     Column("made_by", ForeignKey("user_account.id")),
     Column("created_at", UtcTime, nullable=False),
     Column("cancelled_at", UtcTime),
-    Column(
-        "hand_over", Boolean, nullable=False, server_default="1"
-    ),  # open tickets: to the deputy, else the queue
+    Column("hand_over", Boolean, nullable=False, server_default="1"),  # open tickets: to the deputy, else the queue
     Column("handed_at", UtcTime),  # when they went
     Index("ix_absence_time", "user_id", "ends_at"),
     sqlite_autoincrement=True,
