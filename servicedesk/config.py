@@ -6,7 +6,9 @@ Environment names join nested keys by one underscore: `http.bind` is SERVICEDESK
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -253,6 +255,31 @@ def _settings(node: Any, prefix: str, origins: Mapping[str, str]) -> Iterator[Se
             text = ",".join(value) if isinstance(value, tuple) else str(value)
             shown = "********" if f.metadata["secret"] and text else text
             yield Setting(name, shown, origins.get(name, "default"), f.metadata["doc"], f.metadata["later"])
+
+
+def check_folder(config: Config) -> None:
+    """Whether data_dir can be used, or made. Raises ConfigError."""
+    folder = config.data_path
+    there = next(p for p in (folder, *folder.parents) if p.exists())
+    if not there.is_dir():
+        raise ConfigError(f"data_dir {config.data_dir} cannot be used: {there} is not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"data_dir {config.data_dir} cannot be used: {there} may not be written to")
+
+
+# What is read elsewhere, and what Kubernetes sets for a service that is named like the program.
+_OTHERS = re.compile(
+    r"SERVICEDESK_(CONFIG|AS|FAULT|TESTS_.*|(.+_)?SERVICE_(HOST|PORT.*)|(.+_)?PORT(_\d+_(TCP|UDP|SCTP).*)?)"
+)
+
+
+def unknown_variables(config: Config, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Variables that begin with SERVICEDESK_ and set nothing, each with the name that was meant, where one is near."""
+    known = {"SERVICEDESK_" + _word(s.name) for s in settings(config)}
+    found = (os.environ if environ is None else environ).keys() - known
+    wrong = sorted(name for name in found if name.startswith("SERVICEDESK_") and not _OTHERS.fullmatch(name))
+    near = {name: difflib.get_close_matches(name, known, 1) for name in wrong}
+    return tuple(f"{name} (is {near[name][0]} meant?)" if near[name] else name for name in wrong)
 
 
 def _read(file: Path, required: bool) -> dict[str, Any]:

@@ -246,13 +246,15 @@ def second_person() -> None:
 @click.argument("number", type=NUMBER)
 @click.option("--kind", required=True, type=click.Choice(["override_unconfirmed", "cancellation"]))
 @click.option("--reason", required=True)
+@click.option("--code", default="", help="Of a cancellation: why it is cancelled.")
+@click.option("--target", type=NUMBER, help="Of a duplicate or a merge: the ticket that takes the alerts.")
 @acting
-def ask(number: int, name: str, kind: str, reason: str) -> None:
+def ask(number: int, name: str, kind: str, reason: str, code: str, target: int | None) -> None:
     """Ask for another person's decision."""
     from servicedesk.services import second_person as requests
 
     with opened() as desk:
-        new = requests.ask(desk, person(desk, name), number, kind, reason)
+        new = requests.ask(desk, person(desk, name), number, kind, reason, code, target)
     emit({"request": new}, f"Asked: request {new}.")
 
 

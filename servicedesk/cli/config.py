@@ -9,6 +9,7 @@ import click
 
 from servicedesk import config as configuration
 from servicedesk.cli.common import emit, state, table
+from servicedesk.errors import ConfigError
 
 
 @click.group()
@@ -36,6 +37,10 @@ def check() -> None:
     books = playbooks.load([Path(settings.playbooks)] if settings.playbooks else [])
     if books.errors:
         raise books.errors[0]
+    unknown = configuration.unknown_variables(settings)
+    if unknown:
+        raise ConfigError(f"there is no such setting: {', '.join(unknown)}. `servicedesk config show` lists them all")
+    configuration.check_folder(settings)
     told = {"configuration": "ok", "policies": "ok", "playbooks": f"ok, {len(books.all)} read"}
     told["database"] = _database(settings)
     emit(told, [f"{name}: {text}" for name, text in told.items()])

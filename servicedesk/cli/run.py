@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
+import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -15,6 +18,7 @@ import click
 from servicedesk.cli import logs, words
 from servicedesk.cli.common import state
 from servicedesk.config import Config
+from servicedesk.errors import ConfigError
 
 if TYPE_CHECKING:  # the command line must be quick: what serves is imported when it is about to serve
     from servicedesk.desk import Desk
@@ -82,10 +86,31 @@ class _opened:
             self.desk.close()
 
 
+@contextmanager
+def _only(config: Config, alone: bool) -> Iterator[None]:
+    """One `up` in a data folder: two on one SQLite file would write to each other's rhythm, and nobody means it."""
+    if not alone or config.effective_database_url.startswith("postgresql"):
+        yield
+        return
+    with (config.data_path / "up.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise ConfigError(
+                f"another `servicedesk up` (process {file.read().strip()}) works in {config.data_path}: stop it, or "
+                "give this one a data_dir of its own"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
 def _serve(alone: bool) -> None:
     stop = _until_signal()
     gc.disable()  # what is loaded at the start stays: looking through it again and again only delays
-    with _opened() as desk:
+    with _opened() as desk, _only(desk.config, alone):
         loop = _loop(desk) if alone else None
         listening = _listening(desk, alone=True) if alone else None
         server = _server(desk, loop, listening)  # binds first: a taken port must not use up what is shown once

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from servicedesk import __version__
-from servicedesk.config import Config, settings
+from servicedesk.config import Config, settings, unknown_variables
 
 if TYPE_CHECKING:
     from servicedesk.services.setup import FirstRun
@@ -74,8 +74,11 @@ def later(config: Config) -> Iterator[str]:
 
 
 def warnings(config: Config) -> Iterator[str]:
-    """What is dangerous about how it listens."""
+    """What is dangerous about how it listens, and what was set in vain."""
     from servicedesk.web.server import is_public, parse_bind
+
+    if unknown := unknown_variables(config):
+        yield f"Warning: there is no such setting: {', '.join(unknown)}. `servicedesk config show` lists them all."
 
     host, _ = parse_bind(config.http.bind)
     if is_public(host) and not config.http.trusted_proxies and not config.http.base_url.startswith("https://"):

@@ -14,6 +14,7 @@ UNCLOSED = (NEW, IN_PROGRESS, PENDING, RESOLVED, REVIEW)
 TYPES = ("incident", "request", "question")
 HOLD_REASONS = ("requester", "vendor", "change", "problem", "observation", "postponed")
 CANCEL_REASONS = ("duplicate", "merged", "false_positive", "not_an_incident", "spam", "withdrawn", "declined")
+TAKEN_BY_ANOTHER = ("duplicate", "merged")  # these name the ticket that takes the alerts
 RESOLUTION_CODES = (
     "fixed",
     "workaround",
@@ -165,7 +166,9 @@ class Facts:
     open_tasks: tuple[str, ...] = ()  # mandatory sub-tasks
     open_children: tuple[int, ...] = ()
     override_unconfirmed: bool = False  # a second person approved it in this cycle (G5)
-    cancellation_approved: bool = False  # a second person approved it in this cycle (M9)
+    cancellations_approved: tuple[tuple[str, int | None], ...] = ()  # (code, target) agreed to in this cycle (M9)
+    cancelled_by_two: tuple[int, ...] = (1, 2)  # priorities whose cancellation takes two people
+    waivable: tuple[int, ...] = (2, 3, 4, 5)  # priorities whose review may be waived
     quiet_from: datetime | None = None
     quiet_window: timedelta = timedelta(0)
     verifications: tuple[VerificationFact, ...] = ()  # this cycle, oldest first
@@ -193,7 +196,11 @@ class Facts:
     @property
     def severe(self) -> bool:
         """P1 or P2, now or ever: nobody gets rid of the second person by lowering the priority first."""
-        return self.priority in (1, 2) or self.top_priority in (1, 2)
+        return self.ever(1, 2)
+
+    def ever(self, *priorities: int) -> bool:
+        """Has, or had, one of these priorities."""
+        return self.priority in priorities or self.top_priority in priorities
 
 
 @dataclass(frozen=True, slots=True)

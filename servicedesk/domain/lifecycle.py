@@ -26,11 +26,13 @@ from .incident import (
     RESOLVED,
     REVIEW,
     REVIEWER,
+    TAKEN_BY_ANOTHER,
     UNCLOSED,
     WORKING,
     Action,
     Actor,
     Facts,
+    number,
 )
 
 Who = Callable[[Facts, Action, Actor], str | None]  # None: may; else the sentence why not
@@ -150,12 +152,18 @@ def _approve(f: Facts, _a: Action, w: Actor) -> str | None:
 def _waive(f: Facts, _a: Action, w: Actor) -> str | None:
     if not w.has(LEAD):
         return "Only a lead may waive a review."
-    if f.top_priority == 1 or f.priority == 1:
+    if f.ever(1):
         return "The review of a P1 cannot be waived."
+    if not {f.top_priority or 3, f.priority or 3} <= set(f.waivable):
+        return f"By the policy only the review of {_listed(f.waivable)} may be waived."
     authors = f.review.authors if f.review else ()
     if w.id in (f.owner_id, f.resolver_id, *authors):
         return "A review is waived by a lead who is neither owner, resolver nor author."
     return None
+
+
+def _unblock(_f: Facts, _a: Action, w: Actor) -> str | None:
+    return None if w.has(LEAD) or w.has(REVIEWER) else "Only a lead or a reviewer takes “blocking” off a follow-up."
 
 
 def _cancel(f: Facts, a: Action, w: Actor) -> str | None:
@@ -171,17 +179,28 @@ def _cancel_code(f: Facts, a: Action, _w: Actor) -> str | None:
         return f"Say why it is cancelled: one of {', '.join(CANCEL_REASONS)}."
     if a.code in ("spam", "withdrawn", "declined") and (f.requester_id is None or f.alert_born):
         return f"“{a.code}” is only for tickets with a requester and without alerts."
-    if a.code in ("duplicate", "merged") and (a.target is None or a.target == f.id):
+    if a.code in TAKEN_BY_ANOTHER and (a.target is None or a.target == f.id):
         return "Name the open ticket that takes its alerts."
     if a.code in ("false_positive", "not_an_incident") and any(x.status == "firing" for x in f.alerts):
         return "An alert of it fires right now: silence or fix it first."
     return None
 
 
-def _second_person(f: Facts, _a: Action, w: Actor) -> str | None:
-    if w.system or not f.severe or f.solo_mode or f.cancellation_approved:
+def _second_person(f: Facts, a: Action, w: Actor) -> str | None:
+    if w.system or not f.ever(*f.cancelled_by_two) or f.solo_mode:
         return None
-    return "A P1 or P2 is cancelled by two people: ask a second person."
+    agreed = f.cancellations_approved
+    if not agreed:
+        return f"A {_listed(f.cancelled_by_two)} is cancelled by two people: ask a second person."
+    asked = (a.code, a.target if a.code in TAKEN_BY_ANOTHER else None)
+    if not a.code or asked in agreed:  # without a code: a dialog that is about to ask for it
+        return None
+    shown = " or ".join(f"“{code}”" + (f" into {number(target)}" if target else "") for code, target in agreed)
+    return f"The second person agreed to {shown}: cancel it so, or ask again."
+
+
+def _listed(priorities: tuple[int, ...]) -> str:
+    return " or ".join(f"P{p}" for p in priorities) or "no priority"
 
 
 def _hold(f: Facts, a: Action, _w: Actor) -> str | None:
@@ -253,6 +272,7 @@ ACTS: tuple[Act, ...] = (
     Act("request_changes", (RESOLVED, REVIEW, CANCELLED), _approve, (), "Ask for changes to the review."),
     Act("waive_review", (REVIEW,), _waive, (G12,), "Waive the review, visibly in the reports."),
     Act("add_action", _REVIEWABLE, _agent, (), "Add or change follow-up actions."),
+    Act("unblock_action", _REVIEWABLE, _unblock, (G12,), "Let it close before a blocking follow-up is done."),
     Act("ask_second_person", WORKING, _agent, (), "Ask a second person to decide."),
 )
 ACTIONS = tuple(dict.fromkeys([m.action for m in MOVES] + [a.action for a in ACTS]))

@@ -42,7 +42,10 @@ def add_action(
 
 
 def update_action(desk: Desk, actor: Actor, number: int, action_id: int, changes: Mapping[str, Any]) -> None:
-    """Done needs a proof, wont_do a reason. Judged at once: the last blocking action may close the ticket."""
+    """Done needs a proof, wont_do a reason; taking `blocking` off needs a lead or a reviewer, and a reason.
+
+    Judged at once: the last blocking action may close the ticket.
+    """
     _check(changes, _ACTION_KEYS, ACTION_STATES)
     _change(desk, actor, number, gates.ACTIONS, action_id, "add_action", "action", changes)
 
@@ -120,6 +123,8 @@ def _change(
         row = gates.followup(tx, table, row_id, number)
         if row is None:
             raise NotFound(f"The ticket has no {kind} {row_id}.")
+        if kind == "action" and row.blocking and not changes.get("blocking", True):
+            transition.judged(f, actor, Action("unblock_action", reason=str(changes.get("reason") or "")))
         values = _columns(tx, changes)
         _check_end(dict(row._mapping) | values)
         gates.change_followup(tx, table, row_id, values)

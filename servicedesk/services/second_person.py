@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,35 +26,54 @@ KINDS = {  # kind → what the first person must be, what the second must be
 LIFETIME = timedelta(hours=72)
 
 
-def ask(desk: Desk, actor: Actor, number: int, kind: str, reason: str, payload: Mapping[str, Any] | None = None) -> int:
-    """Ask; answers the request's id. It expires after three days."""
+def ask(
+    desk: Desk, actor: Actor, number: int, kind: str, reason: str, code: str = "", target: int | None = None
+) -> int:
+    """Ask; answers the request's id. It expires after three days.
+
+    A cancellation is asked for with its reason's code, and for a duplicate or a merge with the ticket that takes the
+    alerts: what is agreed to is that and nothing else.
+    """
     if kind not in KINDS:
         raise BadInput({"kind": f"One of {', '.join(KINDS)}."})
     if blank(reason) or len(reason) > 2_000:
         raise BadInput({"reason": "Say why, in at most 2,000 characters."})
+    payload = _cancellation(code, target) if kind == "cancellation" else {}
     if not actor.has(KINDS[kind][0]):
         raise NotAllowed(f"Only a {KINDS[kind][0]} asks for this.")
 
     def change(tx: Tx) -> int:
         f = loader.load(tx, desk, number)
         transition.judged(f, actor, Action("ask_second_person"))
+        if "target" in payload and not tickets.known(tx, payload["target"]):
+            raise BadInput({"target": f"There is no ticket {words.number(payload['target'])}."})
         row = {
             "incident_id": number,
             "cycle": f.cycle,
             "kind": kind,
             "reason": reason,
-            "payload": dict(payload or {}),
+            "payload": payload,
             "asked_by": actor.id,
             "asked_at": tx.now,
             "expires_at": tx.now + LIFETIME,
         }
         new_id = gates.add_request(tx, row)
-        said = {"request": new_id, "kind": kind, "reason": reason, "status": "asked"}
+        said = {"request": new_id, "kind": kind, "reason": reason, "status": "asked"} | payload
         timeline.append(tx, desk, Line(number, "second_person", said, actor))
         notify.enqueue(tx, desk, [Notice("second_person", number, str(new_id), {"text": reason, "from": actor.id})])
         return new_id
 
     return desk.write(change)
+
+
+def _cancellation(code: str, target: int | None) -> dict[str, Any]:
+    if code not in words.CANCEL_REASONS:
+        raise BadInput({"code": f"Say how it is to be cancelled: one of {', '.join(words.CANCEL_REASONS)}."})
+    if code not in words.TAKEN_BY_ANOTHER:
+        return {"code": code}
+    if target is None:
+        raise BadInput({"target": "Name the open ticket that takes its alerts."})
+    return {"code": code, "target": target}
 
 
 def approve(desk: Desk, actor: Actor, request_id: int, comment: str = "") -> None:

@@ -198,6 +198,7 @@ def _postgresql_engine(url: Any) -> Engine:
             max_overflow=8,
             pool_timeout=5,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error may reach the log; what people wrote may not
             connect_args={"connect_timeout": 5, "options": "-c synchronous_commit=on -c TimeZone=UTC"},
         )
     except ModuleNotFoundError as error:
@@ -211,6 +212,7 @@ def _sqlite_engine(url: Any, read_only: bool) -> Engine:
         pool_size=16 if read_only else 1,
         max_overflow=16 if read_only else 2,
         pool_timeout=5,
+        hide_parameters=True,
         connect_args={"timeout": 1.5, "check_same_thread": False, "isolation_level": None},
     )
     begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"

@@ -62,10 +62,14 @@ _OPEN_CHILDREN = (
     .where(incident.c.parent_id == _THIS, incident.c.status.in_(words.WORKING))
     .order_by(incident.c.id)
 )
-_DECIDED = select(second_person_request.c.kind).where(
-    second_person_request.c.incident_id == _THIS,
-    second_person_request.c.cycle == _CYCLE,
-    second_person_request.c.status == "approved",
+_DECIDED = (
+    select(second_person_request.c.kind, second_person_request.c.payload)
+    .where(
+        second_person_request.c.incident_id == _THIS,
+        second_person_request.c.cycle == _CYCLE,
+        second_person_request.c.status == "approved",
+    )
+    .order_by(second_person_request.c.id)
 )
 _VERIFICATIONS = (
     select(verification)
@@ -131,9 +135,9 @@ def open_children(tx: Tx, incident_id: int) -> tuple[int, ...]:
     return tuple(tx.run(_OPEN_CHILDREN, {"incident": incident_id}).scalars())
 
 
-def approved_by_two(tx: Tx, incident_id: int, cycle: int) -> set[str]:
-    """Kinds of second-person requests that were approved in this cycle."""
-    return set(tx.run(_DECIDED, {"incident": incident_id, "cycle": cycle}).scalars())
+def approved_by_two(tx: Tx, incident_id: int, cycle: int) -> list[Row[Any]]:
+    """(kind, payload) of the second-person requests that were approved in this cycle, the oldest first."""
+    return list(tx.run(_DECIDED, {"incident": incident_id, "cycle": cycle}))
 
 
 def verifications(tx: Tx, incident_id: int, cycle: int) -> tuple[VerificationFact, ...]:

@@ -23,6 +23,11 @@ def change(tx: Tx, incident_id: int, values: Mapping[str, Any]) -> None:
     tx.run(update(incident).where(incident.c.id == incident_id).values(dict(values)))
 
 
+def known(tx: Tx, incident_id: int) -> bool:
+    """Is there such a ticket?"""
+    return tx.run(select(incident.c.id).where(incident.c.id == incident_id)).first() is not None
+
+
 def get(tx: Tx, incident_id: int) -> Row[Any]:
     """The row as it is now, for a caller who holds its lock."""
     row: Row[Any] = tx.run(select(incident).where(incident.c.id == incident_id)).one()

@@ -146,11 +146,17 @@ def test_a_second_person_decides_on_cancelling_a_p1(one: Callers) -> None:
     path = opened(one, impact=1, urgency=1)
     no = {"code": "not_an_incident", "reason": "A drill"}
     assert "second-person-requests" in {r["where"] for r in one.lead.post(f"{path}/cancellation", no, 409)["refusals"]}
-    asked = one.lead.post(f"{path}/second-person-requests", {"kind": "cancellation", "reason": "A drill"}, 201)
+    question = {"kind": "cancellation", "reason": "A drill"}
+    for bad in ({}, {"code": "because"}, {"code": "merged"}, {"code": "merged", "target": "here"},
+                {"code": "merged", "target": 999}):  # fmt: skip
+        one.lead.post(f"{path}/second-person-requests", question | bad, 422)
+    asked = one.lead.post(f"{path}/second-person-requests", question | {"code": "not_an_incident"}, 201)
     assert [r["id"] for r in one.agent.get("/second-person-requests?status=asked")["items"]] == [asked["id"]]
     where = f"/second-person-requests/{asked['id']}"
     one.lead.post(f"{where}/approval", status=409)
     assert one.lead2.post(f"{where}/approval", {"comment": "yes"})["status"] == "approved"
+    other = no | {"code": "false_positive"}
+    assert "not_an_incident" in one.lead.post(f"{path}/cancellation", other, 409)["refusals"][0]["message"]
     assert one.lead.post(f"{path}/cancellation", no)["status"] == "cancelled"
 
 

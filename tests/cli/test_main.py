@@ -110,6 +110,31 @@ def test_a_wrong_configuration_is_one_sentence(
 
 
 @pytest.mark.feature("O4")
+def test_the_check_names_what_would_be_set_in_vain(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SERVICEDESK_DATABASE_URL", raising=False)
+    assert cli("config", "check").code == 0
+    monkeypatch.setenv("SERVICEDESK_SERVICE_HOST", "10.0.0.1")  # Kubernetes sets these for a service of this name
+    monkeypatch.setenv("SERVICEDESK_PORT_8080_TCP", "tcp://10.0.0.1:8080")
+    assert cli("config", "check").code == 0
+    monkeypatch.setenv("SERVICEDESK_HTTP_BINDD", "0.0.0.0:80")
+    answer = cli("config", "check")
+    assert answer.code == 1
+    assert one_sentence(answer.err)
+    assert "SERVICEDESK_HTTP_BINDD (is SERVICEDESK_HTTP_BIND meant?)" in answer.err
+
+
+@pytest.mark.feature("O4")
+def test_the_check_looks_at_the_data_folder(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SERVICEDESK_DATABASE_URL", raising=False)
+    (folder / "file").write_text("here is a file")
+    monkeypatch.setenv("SERVICEDESK_DATA_DIR", str(folder / "file" / "data"))
+    answer = cli("config", "check")
+    assert answer.code == 1
+    assert one_sentence(answer.err)
+    assert "is not a folder" in answer.err
+
+
+@pytest.mark.feature("O4")
 def test_a_database_that_is_away_is_one_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVICEDESK_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     answer = cli("user", "list")

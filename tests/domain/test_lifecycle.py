@@ -207,6 +207,9 @@ def test_waiving_is_for_another_lead_and_never_for_p1() -> None:
     assert guards_missing(facts, "waive_review", OTHER, reason="known") == {"role"}
     assert guards_missing(replace(facts, resolver_id=3), "waive_review", LEAD, reason="known") == {"role"}
     assert guards_missing(replace(facts, top_priority=1), "waive_review", LEAD, reason="known") == {"role"}
+    by_policy = replace(facts, priority=3, top_priority=2, waivable=(3, 4, 5))
+    assert guards_missing(by_policy, "waive_review", LEAD, reason="known") == {"role"}
+    assert guards_missing(replace(by_policy, top_priority=3), "waive_review", LEAD, reason="known") == set()
 
 
 def test_only_the_requester_within_the_window_or_a_lead_reopens_a_closed_ticket() -> None:
@@ -230,7 +233,16 @@ def test_only_the_requester_within_the_window_or_a_lead_reopens_a_closed_ticket(
         ({}, LEAD, {"code": "false_positive"}, set()),
         ({"alerts": (AlertFact(1, "a", "firing", True),)}, LEAD, {"code": "false_positive"}, {"M9"}),
         ({"priority": 2}, LEAD, {"code": "false_positive"}, {"M9"}),
-        ({"priority": 2, "cancellation_approved": True}, LEAD, {"code": "false_positive"}, set()),
+        (
+            {"priority": 2, "cancellations_approved": (("false_positive", None),)},
+            LEAD,
+            {"code": "false_positive"},
+            set(),
+        ),
+        ({"priority": 2, "cancellations_approved": (("merged", 7),)}, LEAD, {"code": "false_positive"}, {"M9"}),
+        ({"priority": 2, "cancellations_approved": (("merged", 7),)}, LEAD, {"code": "merged", "target": 8}, {"M9"}),
+        ({"priority": 2, "cancellations_approved": (("merged", 7),)}, LEAD, {"code": "merged", "target": 7}, set()),
+        ({"priority": 3, "cancelled_by_two": (1, 2, 3)}, LEAD, {"code": "false_positive"}, {"M9"}),
         ({"priority": 2, "solo_mode": True}, LEAD, {"code": "false_positive"}, set()),
         ({}, OTHER, {"code": "because"}, {"M9"}),
         ({"status": "resolved"}, LEAD, {"code": "false_positive"}, {"state"}),

@@ -213,11 +213,29 @@ def test_the_last_blocking_action_closes(desk: Desk, people: Crew, clock: Clock)
     assert status(desk, number) == "closed"
 
 
+@pytest.mark.feature("R4")
+def test_an_agent_does_not_wave_a_blocking_follow_up_through(desk: Desk, people: Crew) -> None:
+    number = in_review(desk, people)
+    due = desk.now() + timedelta(days=30)
+    action = followups.add_action(desk, people["owner"], number, "Stock toner", "prevent", "owner", due, blocking=True)
+    reviews.save(desk, people["owner"], number, body("lite"))
+    reviews.submit(desk, people["owner"], number)
+    reviews.approve(desk, people["agent"], number)
+    off = {"blocking": False, "reason": "The vendor delivers in spring; tracked there."}
+    with pytest.raises(Refused, match="a lead or a reviewer"):
+        followups.update_action(desk, people["owner"], number, action, off)
+    with pytest.raises(Refused, match="reason is needed"):
+        followups.update_action(desk, people["lead"], number, action, {"blocking": False})
+    assert status(desk, number) == "review"
+    followups.update_action(desk, people["lead"], number, action, off)
+    assert status(desk, number) == "closed"
+
+
 def test_cancelling_a_p1_takes_two_people(desk: Desk, people: Crew) -> None:
     number = opened(desk, people, impact=1, urgency=1)
     with pytest.raises(Refused, match="two people"):
         incidents.cancel(desk, people["agent"], number, "withdrawn", "asked to drop it")
-    request = second_person.ask(desk, people["agent"], number, "cancellation", "asked to drop it")
+    request = second_person.ask(desk, people["agent"], number, "cancellation", "asked to drop it", "withdrawn")
     with pytest.raises(Refused, match="Another person"):
         second_person.approve(desk, people["agent"], request)
     second_person.approve(desk, people["lead"], request)
@@ -240,7 +258,7 @@ def test_a_second_person_request_expires(desk: Desk, people: Crew, clock: Clock)
     from servicedesk.services import judgement
 
     number = opened(desk, people, impact=1, urgency=1)
-    request = second_person.ask(desk, people["agent"], number, "cancellation", "asked to drop it")
+    request = second_person.ask(desk, people["agent"], number, "cancellation", "asked to drop it", "withdrawn")
     clock.advance(days=4)
     with pytest.raises(Refused, match="expired"):
         second_person.approve(desk, people["lead"], request)  # no worker has come by yet

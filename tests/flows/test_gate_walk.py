@@ -59,7 +59,7 @@ def lead_to(desk: Desk, people: Crew, form: NewTicket, state: str) -> int:
     if state == words.CANCELLED:
         code = "withdrawn" if form.requester else "false_positive"
         if form.impact == 1:
-            asked = second_person.ask(desk, people["agent"], number, "cancellation", "dropped")
+            asked = second_person.ask(desk, people["agent"], number, "cancellation", "dropped", code)
             second_person.approve(desk, people["lead2"], asked)
         incidents.cancel(desk, people["lead"], number, code, "dropped")
         return number

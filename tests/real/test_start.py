@@ -107,6 +107,16 @@ def refused(server: Server, **env: str) -> str:
 
 
 @pytest.mark.feature("O4")
+def test_a_second_one_on_the_same_data_is_one_sentence(new: Server) -> None:
+    new.start()
+    second = new.run("up", check=False)
+    assert second.returncode == 1
+    assert f"(process {new.pid}) works in" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert new.is_running()
+
+
+@pytest.mark.feature("O4")
 def test_a_taken_port_is_one_sentence(new: Server) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", new.port))

@@ -129,7 +129,7 @@ def test_tasks_actions_steps_and_second_person(line: Line) -> None:
     line.run("incident", "task-set", "1", "1", "--status", "skipped", "--as", "owner", code=2)
     line.run("incident", "task-set", "1", "1", "--status", "skipped", "--reason", "In stock", "--as", "owner")
     asked = line.ask("incident", "second-person", "ask", "1", "--kind", "cancellation", "--reason", "A drill",
-                     "--as", "lead")  # fmt: skip
+                     "--code", "not_an_incident", "--as", "lead")  # fmt: skip
     decide = ("incident", "second-person", "decide", str(asked["request"]), "--approve", "--as")
     line.run(*decide, "lead", code=1)
     line.run(*decide, "agent")

@@ -50,7 +50,9 @@ def attempts(other: int) -> dict[str, Attempt]:
         "cancel spam": lambda d, a, n: incidents.cancel(d, a, n, "spam", "advertisement"),
         "cancel false": lambda d, a, n: incidents.cancel(d, a, n, "false_positive", "rule is wrong"),
         "merge": lambda d, a, n: incidents.cancel(d, a, n, "merged", "same cause", target=other),
-        "ask cancellation": lambda d, a, n: second_person.ask(d, a, n, "cancellation", "asked to drop it"),
+        "ask cancellation": lambda d, a, n: second_person.ask(
+            d, a, n, "cancellation", "asked to drop it", "false_positive"
+        ),
         "ask override": lambda d, a, n: second_person.ask(d, a, n, "override_unconfirmed", "sender is gone"),
         "agree": lambda d, a, n: second_person.approve(d, a, _request(d, n)),
         "task": lambda d, a, n: followups.add_task(d, a, n, "call vendor", mandatory=True),

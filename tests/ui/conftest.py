@@ -76,7 +76,7 @@ def full_desk(desk: Desk, app: Flask, clock: Clock, post: Post) -> Flask:
     post("firing", name="Watchdog", severity="none")
     incidents.take(desk, ada, 1)
     incidents.comment(desk, ada, 1, HOSTILE, public=False)
-    second_person.ask(desk, ada, 1, "cancellation", HOSTILE)
+    second_person.ask(desk, ada, 1, "cancellation", HOSTILE, "false_positive")
     followups.add_task(desk, ada, 1, HOSTILE, "ben", clock.now(), mandatory=True)
     incidents.take(desk, ada, 2)
     post("resolved")

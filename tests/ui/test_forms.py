@@ -171,7 +171,7 @@ def test_a_second_person_decides(desk: Desk, app: Flask, post) -> None:  # type:
     ada.get("/incidents/1/do/edit")
     ada.send("/do/edit", impact="1", urgency="1")
     ada.get("/incidents/1/do/ask_second_person")
-    ada.send("/do/ask_second_person", kind="cancellation", reason="It was a drill.")
+    ada.send("/do/ask_second_person", kind="cancellation", code="false_positive", reason="It was a drill.")
     ada.get("/second-person-requests")
     ada.send("/second-person-requests/1", "Approve", status=409)
     assert "Another person" in ada.text

@@ -74,8 +74,10 @@ def of_row(tx: Tx, desk: Desk, row: Any) -> Facts:
         open_steps=store.open_steps(tx, row.id),
         open_tasks=store.open_tasks(tx, row.id),
         open_children=store.open_children(tx, row.id),
-        override_unconfirmed="override_unconfirmed" in decided,
-        cancellation_approved="cancellation" in decided,
+        override_unconfirmed=any(r.kind == "override_unconfirmed" for r in decided),
+        cancellations_approved=tuple(_cancellation(r.payload) for r in decided if r.kind == "cancellation"),
+        cancelled_by_two=policy.cancellation.second_person,
+        waivable=policy.review.waivable,
         quiet_from=quiet_from(row.resolved_at, row.recovered_at, row.suspect_at),
         quiet_window=policy.alerts.quiet_window[row.priority or 3],
         verifications=store.verifications(tx, row.id, row.cycle),
@@ -89,6 +91,11 @@ def of_row(tx: Tx, desk: Desk, row: Any) -> Facts:
         template_notes=TEMPLATE_NOTES,
     )
     return replace(facts, review_depth=_depth(tx, desk, row, facts))
+
+
+def _cancellation(payload: dict[str, Any] | None) -> tuple[str, int | None]:
+    agreed = payload or {}
+    return agreed.get("code", ""), agreed.get("target")
 
 
 def quiet_from(

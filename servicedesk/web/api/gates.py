@@ -17,7 +17,7 @@ from servicedesk.web.preconditions import seen_version
 from servicedesk.web.route import STAFF, Answer, route
 
 from . import shapes, show
-from .common import action
+from .common import action, other_ticket
 
 bp = Blueprint("api_gates", __name__, url_prefix="/api/v1")
 
@@ -122,7 +122,8 @@ def list_requests_of(number: int) -> Page[Request]:
 )
 def ask(number: int, body: shapes.SecondPersonIn) -> Answer:
     """Ask a second person to decide."""
-    new = second_person.ask(desk(), auth.current_actor(), number, body.kind, body.reason, body.payload)
+    target = other_ticket(body.target)
+    new = second_person.ask(desk(), auth.current_actor(), number, body.kind, body.reason, body.code, target)
     return Answer(_request(new), 201, location=f"/api/v1/second-person-requests/{new}")
 
 

@@ -8,7 +8,7 @@ import msgspec
 from flask import Blueprint, request
 from msgspec import UNSET
 
-from servicedesk.domain.incident import STATES, Actor, parse_number
+from servicedesk.domain.incident import STATES, Actor
 from servicedesk.errors import BadInput, NotFound
 from servicedesk.services import incidents
 from servicedesk.store.views import api_incidents as look
@@ -20,7 +20,7 @@ from servicedesk.web.preconditions import seen_version
 from servicedesk.web.route import Answer, route
 
 from . import shapes, show, whole
-from .common import action
+from .common import action, other_ticket
 
 bp = Blueprint("api_incidents", __name__, url_prefix="/api/v1")
 
@@ -218,9 +218,7 @@ def reopen(number: int, body: shapes.ReasonIn) -> Answer:
 @action(bp, "cancellation", shapes.CancellationIn)
 def cancel(number: int, body: shapes.CancellationIn) -> Answer:
     """Cancel with a code and a reason (M9)."""
-    target = None if body.target is None else parse_number(str(body.target))
-    if body.target is not None and target is None:
-        raise BadInput({"target": f"{body.target!r} is not the number of a ticket"})
+    target = other_ticket(body.target)
     try:
         incidents.cancel(desk(), auth.current_actor(), number, body.code, body.reason, target, seen_version())
     except NotFound as error:

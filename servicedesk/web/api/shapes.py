@@ -328,8 +328,12 @@ class ConfirmationIn(msgspec.Struct, frozen=True):
 
 
 class SecondPersonIn(msgspec.Struct, frozen=True):
-    """kind: override_unconfirmed (an alert that never cleared, G5) or cancellation (of a P1 or P2, M9)."""
+    """kind: override_unconfirmed (an alert that never cleared, G5) or cancellation (of a P1 or P2, M9).
+
+    A cancellation names its code, and for duplicate and merged the target: the ticket that takes the alerts.
+    """
 
     kind: Literal["override_unconfirmed", "cancellation"]
     reason: str
-    payload: dict[str, Any] | None = None
+    code: str = ""
+    target: int | str | None = None

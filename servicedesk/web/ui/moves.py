@@ -92,16 +92,20 @@ def _reopen(desk: Desk, actor: Actor, number: int, f: Form) -> None:
     incidents.reopen(desk, actor, number, f.value("reason"), f.version)
 
 
-def _cancel(desk: Desk, actor: Actor, number: int, f: Form) -> None:
+def _target(f: Form) -> int | None:
     text = f.value("target").strip()
     target = parse_number(text) if text else None
     if text and target is None:
         raise BadInput({"target": "Write the ticket’s number, for example INC-42."})
-    incidents.cancel(desk, actor, number, f.value("code"), f.value("reason"), target, f.version)
+    return target
+
+
+def _cancel(desk: Desk, actor: Actor, number: int, f: Form) -> None:
+    incidents.cancel(desk, actor, number, f.value("code"), f.value("reason"), _target(f), f.version)
 
 
 def _ask(desk: Desk, actor: Actor, number: int, f: Form) -> None:
-    second_person.ask(desk, actor, number, f.value("kind"), f.value("reason"))
+    second_person.ask(desk, actor, number, f.value("kind"), f.value("reason"), f.value("code"), _target(f))
 
 
 def _edit(desk: Desk, actor: Actor, number: int, f: Form) -> None:
@@ -145,7 +149,16 @@ MOVES: dict[str, PageMove] = {
 }
 """In the order of the buttons."""
 _NEVER_FIRST = {"waive_review", "cancel", "reopen", "hold", "ask_second_person", "explain"}
-_ELSEWHERE = {"assign", "edit", "comment", "work_steps", "submit_review", "request_changes", "add_action"}
+_ELSEWHERE = {
+    "assign",
+    "edit",
+    "comment",
+    "work_steps",
+    "submit_review",
+    "request_changes",
+    "add_action",
+    "unblock_action",
+}
 _REVIEW_LABELS = {
     "write_review": (marked("Write the review"), "pencil"),
     "approve_review": (marked("Read and approve the review"), "clipboard-check"),

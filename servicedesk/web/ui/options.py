@@ -79,8 +79,9 @@ def _edit(_t: Ticket) -> dict[str, Any]:
     return {"levels": levels(), "categories": categories(), "services": services()}
 
 
-def _ask(_t: Ticket) -> dict[str, Any]:
-    return {"kinds": [(k, speak().plain("kind", k), "") for k in ("override_unconfirmed", "cancellation")]}
+def _ask(t: Ticket) -> dict[str, Any]:
+    kinds = [(k, speak().plain("kind", k), "") for k in ("override_unconfirmed", "cancellation")]
+    return {"kinds": kinds} | _cancel(t)
 
 
 _MAKERS = {
