@@ -113,10 +113,10 @@ class Ruleset:
         """The rule with this id; the default for one that is gone."""
         return self._named.get(rule_id, self.default)
 
-    def reach(self, source: str, labels: Mapping[str, str]) -> list[bytes]:
-        """For a ticket with these labels: the digests of the alerts that may be attached to it."""
+    def reach(self, source: str, labels: Mapping[str, str]) -> list[tuple[bytes, str]]:
+        """For a ticket with these labels: (digest, rule) of the alerts that may be attached to it."""
         return [
-            attach_digest(rule, source, labels)
+            (attach_digest(rule, source, labels), rule.id)
             for rule in self.attaching
             if match_all(rule.to, labels) and _agreeing(rule, labels)
         ]
@@ -217,9 +217,9 @@ def _first(points: Sequence[Point], need: Threshold) -> tuple[int, str] | None:
         while end < len(points) and points[end].start <= first.start + need.within:
             hosts[points[end].host] += 1
             end += 1
-        told = len(hosts) - ("" in hosts)
+        told = max(len(hosts) - ("" in hosts), 1)  # where nobody says which, it is one
         if end - at >= need.episodes and told >= need.hosts:
-            count = f"{end - at} episodes on {max(told, 1)} {'hosts' if told > 1 else 'host'}"
+            count = f"{end - at} episodes on {told} {'hosts' if told > 1 else 'host'}"
             return at, f"{count} began within {_span(need.within)}; the rule waits for {need}."
         hosts[first.host] -= 1
         if not hosts[first.host]:

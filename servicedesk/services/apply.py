@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servicedesk.desk import Desk
-from servicedesk.services.shared import slices
+from servicedesk.services.shared import gather, slices
 
 
 def run_once(desk: Desk) -> int:
@@ -12,8 +12,10 @@ def run_once(desk: Desk) -> int:
 
 
 def run_all(desk: Desk) -> int:
-    """Apply until nothing waits; answers how many entries that were. Raises Busy."""
+    """Apply until nothing waits, nor asks to be looked at again; answers how many entries that were. Raises Busy."""
     total = 0
-    while count := slices.step(desk):
-        total += count
-    return total
+    while True:
+        while count := slices.step(desk):
+            total += count
+        if not gather.look(desk):
+            return total

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import case, delete, exists, func, insert, select, update
 
 from servicedesk.domain.incident import WORKING
 from servicedesk.store import bulk
@@ -159,16 +159,27 @@ def heads(tx: Tx, digest: bytes, since: datetime) -> list[tuple[int, datetime]]:
     return [(row.id, row.started_at) for row in tx.run(untouched)]
 
 
-def members(tx: Tx, incident_ids: Collection[int]) -> list[tuple[int, int, bytes, datetime]]:
-    """(incident, alert, its key, start of its first episode there) of what these incidents carry."""
+def members(tx: Tx, incident_ids: Collection[int], digest: bytes) -> list[tuple[int, int, bytes, datetime]]:
+    """(incident, alert, its key, start of its first episode there) of the siblings that these incidents carry."""
     e = episode.c
     query = (
         select(e.incident_id, e.alert_id, alert.c.key, func.min(e.starts_at, type_=e.starts_at.type))
         .join(alert, alert.c.id == e.alert_id)
-        .where(e.incident_id.in_(sorted(incident_ids)), e.fired)
+        .where(e.incident_id.in_(sorted(incident_ids)), e.fired, alert.c.correlation == digest)
         .group_by(e.incident_id, e.alert_id, alert.c.key)
     )
     return [tuple(row) for row in tx.run(query)]
+
+
+def guests(tx: Tx, incident_ids: Collection[int], digest: bytes) -> dict[int, list[int]]:
+    """Incident → alerts that it carries though they are no siblings of what it was opened for."""
+    found: dict[int, list[int]] = {}
+    if incident_ids:
+        m = member.c
+        query = select(m.incident_id, m.alert_id).join(alert, alert.c.id == m.alert_id)
+        for row in tx.run(query.where(m.incident_id.in_(sorted(incident_ids)), alert.c.correlation != digest)):
+            found.setdefault(row.incident_id, []).append(row.alert_id)
+    return found
 
 
 def move(tx: Tx, source: int, target: int, alert_ids: Collection[int]) -> None:
@@ -183,7 +194,7 @@ def move(tx: Tx, source: int, target: int, alert_ids: Collection[int]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What an incident's members add up to."""
+    """What an incident's members add up to. started_at: of its siblings, where it has any; guests count otherwise."""
 
     occurrences: int
     started_at: datetime
@@ -199,13 +210,18 @@ def sums(tx: Tx, incident_ids: Collection[int]) -> dict[int, Sum]:
         select(
             e.incident_id,
             func.count(),
-            func.min(e.starts_at, type_=e.starts_at.type),
+            func.coalesce(
+                func.min(case((a.correlation == incident.c.correlation, e.starts_at)), type_=e.starts_at.type),
+                func.min(e.starts_at, type_=e.starts_at.type),
+                type_=e.starts_at.type,
+            ),
             func.max(e.ends_at, type_=e.starts_at.type),
             func.count() - func.count(e.ends_at),
             func.min(a.first_seen, type_=e.starts_at.type),
             func.max(a.last_seen, type_=e.starts_at.type),
         )
         .join(alert, a.id == e.alert_id)
+        .join(incident, incident.c.id == e.incident_id)
         .where(e.incident_id.in_(sorted(incident_ids)), e.fired)
         .group_by(e.incident_id)
     )

@@ -20,13 +20,14 @@ from servicedesk.store.tables import alert, episode, gathering, incident, member
 CLAIM = 200
 
 
-def add(tx: Tx, changed: Iterable[tuple[bytes, datetime]]) -> None:
-    """(digest, start) of what changed among alerts that wait, or among tickets that they may join."""
-    earliest: dict[bytes, datetime] = {}
-    for digest, start in changed:
-        earliest[digest] = min(start, earliest.get(digest, start))
+def add(tx: Tx, changed: Iterable[tuple[bytes, datetime, str]]) -> None:
+    """(digest, start, rule) of what changed among alerts that wait, or among tickets that they may join."""
+    earliest: dict[tuple[bytes, str], datetime] = {}
+    for digest, start, rule in changed:
+        earliest[digest, rule] = min(start, earliest.get((digest, rule), start))
     if earliest:
-        tx.run(insert(gathering), [{"digest": digest, "since": since} for digest, since in earliest.items()])
+        rows = [{"digest": digest, "since": since, "rule": rule} for (digest, rule), since in earliest.items()]
+        tx.run(insert(gathering), rows)
 
 
 def any_due(tx: Tx) -> bool:
@@ -39,6 +40,7 @@ class Claimed:
 
     digest: bytes
     since: datetime
+    rule: str
     ids: tuple[int, ...]
 
 
@@ -48,9 +50,9 @@ def claim(tx: Tx) -> Claimed | None:
     first = tx.run(select(g.digest).order_by(g.id).limit(1).with_for_update(skip_locked=True)).scalar()
     if first is None:
         return None
-    query = select(g.id, g.since).where(g.digest == first).order_by(g.id).limit(CLAIM)
+    query = select(g.id, g.since, g.rule).where(g.digest == first).order_by(g.id).limit(CLAIM)
     rows = tx.run(query.with_for_update(skip_locked=True)).all()
-    return Claimed(bytes(first), min(row.since for row in rows), tuple(row.id for row in rows))
+    return Claimed(bytes(first), min(row.since for row in rows), rows[-1].rule, tuple(row.id for row in rows))
 
 
 def done(tx: Tx, claimed: Claimed) -> None:
@@ -61,6 +63,13 @@ def waiting(tx: Tx, digest: bytes) -> list[int]:
     """Alerts of this correlation digest that wait for others; not locked."""
     a = alert.c
     return list(tx.run(select(a.id).where(a.correlation == digest, a.waits == "group")).scalars())
+
+
+def open_since(tx: Tx, digest: bytes, since: datetime) -> list[int]:
+    """Open incidents of a digest that began then or later; not locked."""
+    i = incident.c
+    query = select(i.id).where(i.correlation == digest, i.started_at >= since, i.status.in_(WORKING))
+    return list(tx.run(query).scalars())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +102,55 @@ def siblings(tx: Tx, incident_ids: Collection[int], digest: bytes) -> dict[int, 
     return {row.alert_id: row.incident_id for row in found}
 
 
-def release(tx: Tx, incident_id: int, alert_ids: Collection[int]) -> None:
+def release(tx: Tx, incident_id: int, alert_ids: Collection[int], decision: str) -> None:
     """These alerts leave an untouched ticket and wait again."""
     ids = sorted(alert_ids)
     tx.run(delete(member).where(member.c.incident_id == incident_id, member.c.alert_id.in_(ids)))
     theirs = (episode.c.incident_id == incident_id, episode.c.alert_id.in_(ids))
     tx.run(update(episode).where(*theirs).values(incident_id=None))
-    tx.run(update(alert).where(alert.c.id.in_(ids)).values(incident_id=None, waits="group"))
+    tx.run(update(alert).where(alert.c.id.in_(ids)).values(incident_id=None, waits="group", decision=decision))
 
 
-def pass_over(tx: Tx, episode_ids: Collection[int]) -> None:
-    """These episodes ended before anything came of them."""
+def drop(tx: Tx, episode_ids: Collection[int]) -> None:
+    """No ticket carries these episodes any more."""
     if episode_ids:
-        tx.run(update(episode).where(episode.c.id.in_(sorted(episode_ids))).values(passed=True))
+        tx.run(update(episode).where(episode.c.id.in_(sorted(episode_ids))).values(incident_id=None))
 
 
-def reaches(tx: Tx, rows: Sequence[tuple[bytes, int]]) -> None:
-    """(attach digest, incident): alerts of that digest may be attached to it."""
-    bulk.insert_rows(tx, reach, ("digest", "incident_id"), sorted(rows), or_ignore=True)
+def guests(
+    tx: Tx, alert_ids: Collection[int], incident_ids: Collection[int]
+) -> dict[int, tuple[int, datetime, datetime | None]]:
+    """Alert → (its incident, start and end of its newest episode there), of these that one of these carries."""
+    e = episode.c
+    found: dict[int, tuple[int, datetime, datetime | None]] = {}
+    query = select(e.alert_id, e.incident_id, e.starts_at, e.ends_at).order_by(e.starts_at)
+    theirs = query.where(e.alert_id.in_(sorted(alert_ids)), e.incident_id.in_(sorted(incident_ids)), e.fired)
+    for row in tx.run(theirs):
+        found[row.alert_id] = (row.incident_id, row.starts_at, row.ends_at)
+    return found
+
+
+def align(tx: Tx, incident_id: int, began: datetime, alert_ids: Collection[int]) -> bool:
+    """The ticket carries of these guests what was not over before it began; did that change anything?"""
+    e, ids = episode.c, sorted(alert_ids)
+    over = e.ends_at.is_not(None) & (e.ends_at < began)
+    theirs = update(episode).where(e.alert_id.in_(ids), e.fired)
+    taken = tx.run(theirs.where(e.incident_id.is_(None), ~over).values(incident_id=incident_id)).rowcount
+    left = tx.run(theirs.where(e.incident_id == incident_id, over).values(incident_id=None, passed=True)).rowcount
+    return bool(taken + left)
+
+
+def reaches(tx: Tx, rows: Sequence[tuple[bytes, int, str]]) -> None:
+    """(attach digest, incident, rule): alerts of that digest may be attached to it."""
+    bulk.insert_rows(tx, reach, ("digest", "incident_id", "rule"), sorted(rows), or_ignore=True)
+
+
+def stir(tx: Tx, incident_ids: Collection[int]) -> None:
+    """These incidents begin at another time now, or are over: what may be attached to them is looked at again."""
+    if incident_ids:
+        query = select(reach.c.digest, incident.c.started_at, reach.c.rule)
+        query = query.join(incident, incident.c.id == reach.c.incident_id).where(incident.c.started_at.is_not(None))
+        add(tx, [tuple(row) for row in tx.run(query.where(reach.c.incident_id.in_(sorted(incident_ids))))])
 
 
 def hosts(tx: Tx, digest: bytes) -> list[Host]:

@@ -13,6 +13,7 @@ from servicedesk.services import (
     audit,
     backups,
     checks,
+    gathering,
     judgement,
     once,
     outbox,
@@ -40,6 +41,7 @@ class Job:
 HOUR = 3600.0
 JOBS: tuple[Job, ...] = (
     Job("deliveries", 0.5, apply.run_once, topic="deliveries", repeats=True),
+    Job("gathering", 2.0, gathering.run_once, topic="gathering", repeats=True),
     Job("suspects", 2.0, lambda desk: suspects.run_due(desk, desk.now())),
     Job("judgement", 2.0, judgement.run_due),
     Job("checks", 1.0, checks.run_due, topic="checks", repeats=True),

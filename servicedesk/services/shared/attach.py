@@ -27,7 +27,7 @@ from servicedesk.store.alerts import AlertRow
 from servicedesk.store.correlations import Ticket
 from servicedesk.store.db import Tx
 
-_Homeless = list[tuple[Judged, Decision]]  # what still needs an incident
+Homeless = list[tuple[Judged, Decision]]  # what still needs an incident
 
 
 def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
@@ -37,8 +37,9 @@ def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
     ruleset = desk.rules.current()
     _rule_anew(tx, ruleset, judged)
     tickets = _lock(tx, ruleset, judged)
+    began = {t.id: t.started_at for t in tickets.values()} if ruleset.attaching else {}
     effects: dict[int, Effect] = {}
-    homeless: _Homeless = []
+    homeless: Homeless = []
     shifted: dict[bytes, Shift] = {}
     for one in judged:
         decision = rules.correlate(_change(one), _own(one, tickets), ruleset.named(one.row.rule))
@@ -49,17 +50,26 @@ def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
         else:
             _stay(one, decision, tickets, effects, shifted)
     groups = _seat(ruleset, homeless, tickets, effects, shifted)
+    finish(tx, desk, judged, effects, groups)
+    gathering.stir(tx, [i for i, at in began.items() if tickets[i].started_at != at])
+    _look_again(tx, desk, judged, tickets)
+    regroup.regroup(tx, desk, shifted)
+    tx.after_commit.append(lambda: desk.wake.notify("changes"))
+
+
+def finish(
+    tx: Tx, desk: Desk, judged: Sequence[Judged], effects: Mapping[int, Effect], groups: Sequence[Homeless]
+) -> list[int]:
+    """Open an incident for each group, write what these alerts are now, and what it means for those they joined."""
     openings = [_opening(group) for group in groups]
     opened = list(zip(opening.open_all(tx, desk, openings), openings, strict=True))
     for (incident_id, _), group in zip(opened, groups, strict=True):
-        _belong([one for one, _ in group], incident_id)
+        belong([one for one, _ in group], incident_id)
     joined = [(i, _member(one)) for i, effect in effects.items() for one in effect.joined]
     _write(tx, judged, [(i, m.row.id) for i, m in [*((i, m) for i, o in opened for m in o.members), *joined]])
     acts.carry_out(tx, desk, effects.values())
     opening.announce(tx, desk, opened, joined)
-    _look_again(tx, desk, judged)
-    regroup.regroup(tx, desk, shifted)
-    tx.after_commit.append(lambda: desk.wake.notify("changes"))
+    return [incident_id for incident_id, _ in opened]
 
 
 def _rule_anew(tx: Tx, ruleset: Ruleset, judged: Sequence[Judged]) -> None:
@@ -73,12 +83,20 @@ def _rule_anew(tx: Tx, ruleset: Ruleset, judged: Sequence[Judged]) -> None:
         one.row.rule, one.row.correlation = rule.id, correlation_digest(rule, one.row.source, one.row.key, labels)
 
 
-def _look_again(tx: Tx, desk: Desk, judged: Iterable[Judged]) -> None:
+def _look_again(tx: Tx, desk: Desk, judged: Iterable[Judged], tickets: Mapping[int, Ticket]) -> None:
     """What waits for others is judged in a transaction of its own, which locks all of them."""
-    waiting = [(one.row.correlation, _start(one)) for one in judged if one.row.waits == "group"]
+    found = [one for one in judged if one.row.waits == "group" or _is_moving_guest(one, tickets)]
+    waiting = [(one.row.correlation, start_of(one), one.row.rule) for one in found]
     if waiting:
         gathering.add(tx, waiting)
         tx.after_commit.append(lambda: desk.wake.notify("gathering"))
+
+
+def _is_moving_guest(one: Judged, tickets: Mapping[int, Ticket]) -> bool:
+    """A guest whose times have changed may belong to another ticket."""
+    own = tickets.get(one.row.incident_id or 0)
+    guest = own is not None and own.correlation != one.row.correlation
+    return guest and any(episode.changed for episode in one.episodes)
 
 
 def declared_over(tx: Tx, desk: Desk, alert_ids: Collection[int]) -> None:
@@ -97,10 +115,10 @@ def _lock(tx: Tx, ruleset: Ruleset, judged: Sequence[Judged]) -> dict[int, Ticke
 
 
 def _near(one: Judged, join: timedelta) -> tuple[bytes, datetime, datetime]:
-    return one.row.correlation, _start(one) - join, _start(one) + join
+    return one.row.correlation, start_of(one) - join, start_of(one) + join
 
 
-def _start(one: Judged) -> datetime:
+def start_of(one: Judged) -> datetime:
     """Where it stands among its siblings: the start of its first episode that needs an incident."""
     return min((e.starts_at for e in one.fresh), default=one.row.starts_at)
 
@@ -111,7 +129,7 @@ def _change(one: Judged) -> Change:
     over = None if not ends or None in ends else max(end for end in ends if end is not None)
     fired = one.row.incident_id is not None or any(e.fired for e in one.episodes)
     anew, wish = bool(fresh) or one.confirmed_now, one.event.unticketed if one.event else ""
-    return Change(one.row.status, fired, anew, over, wish, one.seen_at - _start(one))
+    return Change(one.row.status, fired, anew, over, wish, one.seen_at - start_of(one))
 
 
 def _own(one: Judged, tickets: Mapping[int, Ticket]) -> Own | None:
@@ -136,7 +154,7 @@ def _stay(
         return
     if own is None or own.status in (CLOSED, CANCELLED):
         if own is not None and decision.rule == "over":
-            _belong([one], own.id)
+            belong([one], own.id)
         else:
             _pass_over(one)
         return
@@ -166,7 +184,7 @@ def _with_own(
         effect.reason = decision.reason
         effect.reopens = decision.kind == "reopen"
     _begin_earlier(ticket, one.row, starts, shifted)
-    _belong([one], ticket.id)
+    belong([one], ticket.id)
     ticket.occurrences += sum(e.incident_id == ticket.id for e in one.episodes) - one.carried
 
 
@@ -183,7 +201,8 @@ def _begin_earlier(ticket: Ticket, row: AlertRow, starts: Iterable[datetime], sh
     ticket.started_at = start
 
 
-def _belong(members: Iterable[Judged], incident_id: int) -> None:
+def belong(members: Iterable[Judged], incident_id: int) -> None:
+    """The incident carries what of these alerts needs one."""
     for one in members:
         for episode in _needing(one):
             episode.incident_id, episode.changed = incident_id, True
@@ -198,13 +217,13 @@ def _needing(one: Judged) -> list[Planned]:
 
 def _seat(
     ruleset: Ruleset,
-    homeless: _Homeless,
+    homeless: Homeless,
     tickets: Mapping[int, Ticket],
     effects: dict[int, Effect],
     shifted: dict[bytes, Shift],
-) -> list[_Homeless]:
+) -> list[Homeless]:
     """Find the open sibling incident of each; what is left over is grouped into new ones."""
-    by_digest: dict[bytes, _Homeless] = {}
+    by_digest: dict[bytes, Homeless] = {}
     for one, decision in homeless:
         by_digest.setdefault(one.row.correlation, []).append((one, decision))
     candidates: dict[bytes | None, list[Candidate]] = {}
@@ -212,23 +231,23 @@ def _seat(
         if ticket.status in WORKING and ticket.started_at is not None:
             one_more = Candidate(ticket.id, ticket.started_at, ticket.settled)
             candidates.setdefault(ticket.correlation, []).append(one_more)
-    groups: list[_Homeless] = []
+    groups: list[Homeless] = []
     for digest, found in by_digest.items():
-        units = {Unit(_start(one), one.row.key): (one, decision) for one, decision in found}
+        units = {Unit(start_of(one), one.row.key): (one, decision) for one, decision in found}
         join = ruleset.named(found[0][0].row.rule).join
         seating = rules.seat(units, candidates.get(digest, ()), join)
         groups += _take_seats(seating, units, tickets, effects, shifted)
     return groups
 
 
-def _opening(group: _Homeless) -> Opening:
+def _opening(group: Homeless) -> Opening:
     before = next((decision.incident_id for _, decision in group if decision.incident_id), None)
     return Opening([_member(one) for one, _ in group], group[0][1], before)
 
 
 def _member(one: Judged) -> Member:
     labels = one.event.labels if one.event else None
-    return Member(one.row, _start(one), max(len(one.fresh), 1), one.seen_at, one.suspect_at, labels)
+    return Member(one.row, start_of(one), max(len(one.fresh), 1), one.seen_at, one.suspect_at, labels)
 
 
 def _take_seats(
@@ -237,8 +256,8 @@ def _take_seats(
     tickets: Mapping[int, Ticket],
     effects: dict[int, Effect],
     shifted: dict[bytes, Shift],
-) -> list[_Homeless]:
-    new: dict[int, _Homeless] = {}
+) -> list[Homeless]:
+    new: dict[int, Homeless] = {}
     for unit, number in seating.seats.items():
         one, decision = units[unit]
         if number < 0:
@@ -249,7 +268,7 @@ def _take_seats(
             _begin_earlier(ticket, one.row, [unit.start], shifted)
             ticket.occurrences += max(len(one.fresh), 1)
             one.row.decision = f"Its siblings' incident {incident_number(number)} began within the joining window."
-            _belong([one], number)
+            belong([one], number)
     return list(new.values())
 
 

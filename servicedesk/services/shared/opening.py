@@ -174,6 +174,6 @@ def _remember(
     correlations.remember(tx, [newest[digest] for digest in sorted(newest)])
     if rules.attaching:
         opened = zip(rows, ids, strict=True)
-        reach = [(d, i, r["started_at"]) for r, i in opened for d in rules.reach(r["source"], r["labels"])]
-        gathering.reaches(tx, [(digest, incident_id) for digest, incident_id, _ in reach])
-        gathering.add(tx, [(digest, began) for digest, _, began in reach])
+        reach = [(r, i, found) for r, i in opened for found in rules.reach(r["source"], r["labels"])]
+        gathering.reaches(tx, [(digest, incident_id, rule) for _, incident_id, (digest, rule) in reach])
+        gathering.add(tx, [(digest, row["started_at"], rule) for row, _, (digest, rule) in reach])

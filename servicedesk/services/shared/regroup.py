@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 
 from servicedesk.desk import Desk
 from servicedesk.domain.correlation import Candidate, Decision, Shift, Unit, assign, chain, partition
@@ -29,7 +30,7 @@ def regroup(tx: Tx, desk: Desk, shifted: Mapping[bytes, Shift]) -> None:
 def _regroup(tx: Tx, desk: Desk, digest: bytes, shift: Shift) -> None:
     rule = desk.rules.current().named(shift.rule)
     if rule.waits:
-        gathering.add(tx, [(digest, shift.start)])
+        gathering.add(tx, [(digest, shift.start, rule.id)])
         return
     window = rule.join
     heads = [Candidate(i, began, settled=False) for i, began in correlations.heads(tx, digest, shift.start - window)]
@@ -37,26 +38,46 @@ def _regroup(tx: Tx, desk: Desk, digest: bytes, shift: Shift) -> None:
     if not ids:
         return
     correlations.lock_tickets(tx, ids)
-    found = correlations.members(tx, ids)
+    found = correlations.members(tx, ids, digest)
     keys = {key: alert_id for _, alert_id, key, _ in found}
     groups = partition([Unit(began, key, incident_id) for incident_id, _, key, began in found], window)
     keepers = assign(groups)
     moves: dict[tuple[int, int], list[int]] = {}  # (from, to) → alerts
     for group, keeper in zip(groups, keepers, strict=True):
-        target = _open(tx, desk, group, keys) if keeper is None else keeper
+        starts = {keys[u.key]: u.start for u in group}
+        target = open_for(tx, desk, starts, SPLIT) if keeper is None else keeper
         for unit in group:
             if unit.incident_id is not None and unit.incident_id != target:
                 moves.setdefault((unit.incident_id, target), []).append(keys[unit.key])
+    settle(tx, desk, digest, moves, ids, keepers)
+
+
+def settle(
+    tx: Tx,
+    desk: Desk,
+    digest: bytes,
+    moves: dict[tuple[int, int], list[int]],
+    ids: Collection[int],
+    keepers: Collection[int | None],
+) -> None:
+    """Carry moves out; of these incidents, those that keep nothing are merged into where most of theirs went."""
+    emptied = [i for i in ids if i not in keepers]
+    targets = dict(reversed(list(moves)))
+    for incident_id, found in correlations.guests(tx, emptied, digest).items():
+        if incident_id in targets:
+            moves.setdefault((incident_id, targets[incident_id]), []).extend(found)
     _move(tx, desk, moves)
     _recount(tx, {i for pair in moves for i in pair} | set(ids))
-    _cancel(tx, desk, [i for i in ids if i not in keepers], moves)
+    _cancel(tx, desk, emptied, targets)
+    if desk.rules.current().attaching:
+        gathering.stir(tx, {*ids, *targets.values()})
 
 
-def _open(tx: Tx, desk: Desk, group: list[Unit], keys: Mapping[bytes, int]) -> int:
-    """A group that no incident is left for."""
-    rows = alerts.lock_by_id(tx, [keys[u.key] for u in group])
-    members = [Member(rows[keys[u.key]], u.start, 1, rows[keys[u.key]].last_seen) for u in group]
-    new = Opening(members, SPLIT)
+def open_for(tx: Tx, desk: Desk, starts: Mapping[int, datetime], decision: Decision) -> int:
+    """An incident for alerts of others that no incident is left for. starts: alert → where it begins."""
+    rows = alerts.lock_by_id(tx, list(starts))
+    members = [Member(rows[alert_id], start, 1, rows[alert_id].last_seen) for alert_id, start in starts.items()]
+    new = Opening(members, decision)
     (incident_id,) = opening.open_all(tx, desk, [new])
     opening.announce(tx, desk, [(incident_id, new)])
     return incident_id
@@ -84,8 +105,7 @@ def _recount(tx: Tx, incident_ids: Collection[int]) -> None:
     correlations.write_tickets(tx, [tickets[i] for i in sums])
 
 
-def _cancel(tx: Tx, desk: Desk, emptied: Collection[int], moves: Mapping[tuple[int, int], Collection[int]]) -> None:
-    targets = dict(reversed(list(moves)))
+def _cancel(tx: Tx, desk: Desk, emptied: Collection[int], targets: Mapping[int, int]) -> None:
     for incident_id in emptied:
         if incident_id not in targets:
             continue

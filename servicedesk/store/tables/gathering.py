@@ -12,6 +12,7 @@ gathering = Table(
     Column("id", Id, primary_key=True),
     Column("digest", Digest, nullable=False),
     Column("since", UtcTime, nullable=False),  # the earliest start that changed
+    Column("rule", Text, nullable=False),  # the id of the rule that decides about its alerts
     Index("ix_gathering_digest", "digest"),
     sqlite_autoincrement=True,
 )
@@ -22,6 +23,7 @@ reach = Table(
     metadata,
     Column("digest", Digest, primary_key=True),
     Column("incident_id", ForeignKey("incident.id"), primary_key=True, index=True),
+    Column("rule", Text, nullable=False),
 )
 
 # How many tickets one alert name of a source has opened lately, and the ticket that takes the rest of a storm.
