@@ -59,6 +59,12 @@ def done(tx: Tx, claimed: Claimed) -> None:
     tx.run(delete(gathering).where(gathering.c.id.in_(claimed.ids)))
 
 
+def put_off(tx: Tx, claimed: Claimed) -> None:
+    """Its turn comes again after that of all others."""
+    done(tx, claimed)
+    add(tx, [(claimed.digest, claimed.since, claimed.rule)])
+
+
 def waiting(tx: Tx, digest: bytes) -> list[int]:
     """Alerts of this correlation digest that wait for others; not locked."""
     a = alert.c
@@ -143,6 +149,25 @@ def align(tx: Tx, incident_id: int, began: datetime, alert_ids: Collection[int])
 def reaches(tx: Tx, rows: Sequence[tuple[bytes, int, str]]) -> None:
     """(attach digest, incident, rule): alerts of that digest may be attached to it."""
     bulk.insert_rows(tx, reach, ("digest", "incident_id", "rule"), sorted(rows), or_ignore=True)
+
+
+def with_guests(tx: Tx, digest: bytes) -> list[int]:
+    """Incidents to which alerts of this attach digest were attached."""
+    return list(tx.run(select(reach.c.incident_id).where(reach.c.digest == digest, reach.c.guests)).scalars())
+
+
+def has_guests(tx: Tx, digest: bytes, incident_ids: Collection[int]) -> None:
+    """Alerts of this attach digest are attached to these incidents now."""
+    if incident_ids:
+        theirs = (reach.c.digest == digest, reach.c.incident_id.in_(sorted(incident_ids)))
+        tx.run(update(reach).where(*theirs).values(guests=True))
+
+
+def guests_moved(tx: Tx, pairs: Iterable[tuple[int, int]]) -> None:
+    """(from, to): what was attached to one incident may be attached to another now."""
+    for source, target in pairs:
+        theirs = select(reach.c.digest).where(reach.c.incident_id == source, reach.c.guests)
+        tx.run(update(reach).where(reach.c.incident_id == target, reach.c.digest.in_(theirs)).values(guests=True))
 
 
 def stir(tx: Tx, incident_ids: Collection[int]) -> None:

@@ -3,16 +3,17 @@
 from pathlib import Path
 
 from servicedesk.desk import Desk
+from servicedesk.domain.correlation_rules import Ruleset
 from servicedesk.files import correlation_rules as files
 
 
 class Fixed:
     """Rules that stay as they are."""
 
-    def __init__(self, ruleset: files.Ruleset) -> None:
+    def __init__(self, ruleset: Ruleset) -> None:
         self.ruleset = ruleset
 
-    def current(self) -> files.Ruleset:
+    def current(self) -> Ruleset:
         return self.ruleset
 
     def follow(self, policy: object) -> None:

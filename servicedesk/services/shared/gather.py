@@ -16,6 +16,7 @@ from servicedesk.domain import correlation as rules
 from servicedesk.domain.correlation import Candidate, Decision, Unit, assign
 from servicedesk.domain.correlation_rules import Cell, Point, Rule, gather, home, host_of
 from servicedesk.domain.incident import WORKING, number
+from servicedesk.errors import Busy
 from servicedesk.services.shared import attach, observe, regroup, timeline
 from servicedesk.services.shared.effects import Effect
 from servicedesk.services.shared.observe import Judged
@@ -40,17 +41,29 @@ class _Scene:
 
 
 def look(desk: Desk) -> bool:
-    """Look at the digest that waits longest; False when none does. Raises Busy."""
+    """Look at the digest that waits longest; False when none does. Raises Busy, and what it fails with.
+
+    A digest that fails goes behind the others, and is tried again.
+    """
     with desk.read() as tx:
         if not gathering.any_due(tx):
             return False
-    return desk.write(lambda tx: _step(tx, desk), Priority.SLICE)
+    tried: list[Claimed] = []
+    try:
+        return desk.write(lambda tx: _step(tx, desk, tried), Priority.SLICE)
+    except Busy:
+        raise
+    except Exception:
+        if tried:  # it costs no other its turn
+            desk.write(lambda tx: gathering.put_off(tx, tried[-1]), Priority.SLICE)
+        raise
 
 
-def _step(tx: Tx, desk: Desk) -> bool:
+def _step(tx: Tx, desk: Desk, tried: list[Claimed]) -> bool:
     claimed = gathering.claim(tx)
     if claimed is None:
         return False
+    tried.append(claimed)
     ids = gathering.waiting(tx, claimed.digest)
     rule = desk.rules.current().named(claimed.rule)
     if not rule.waits:
@@ -245,7 +258,9 @@ def _release(tx: Tx, desk: Desk, rule: Rule, gone: Mapping[int, Sequence[int]], 
 
 def _attach(tx: Tx, desk: Desk, claimed: Claimed, rule: Rule, ids: Collection[int]) -> None:
     digest = claimed.digest
-    guests = gathering.siblings(tx, [h.incident_id for h in gathering.hosts(tx, digest)], digest)
+    guests = gathering.siblings(tx, gathering.with_guests(tx, digest), digest)
+    if not ids and not guests:
+        return
     rows = alerts.lock_by_id(tx, {*ids, *guests})
     correlations.lock_digests(tx, [digest])
     tickets = correlations.lock_tickets(tx, [h.incident_id for h in gathering.hosts(tx, digest)])
@@ -260,6 +275,7 @@ def _attach(tx: Tx, desk: Desk, claimed: Claimed, rule: Rule, ids: Collection[in
             first = min(e.starts_at for e in one.fresh if e.ends_at is None or e.ends_at >= began)
             _enter(one, tickets[found], first, effects)
     attach.finish(tx, desk, judged, effects, [])
+    gathering.has_guests(tx, digest, effects.keys())
     _rehome(tx, desk, rule, {a for a in guests if a in rows}, tickets, digest)
 
 

@@ -70,6 +70,7 @@ def settle(
     _recount(tx, {i for pair in moves for i in pair} | set(ids))
     _cancel(tx, desk, emptied, targets)
     if desk.rules.current().attaching:
+        gathering.guests_moved(tx, moves)
         gathering.stir(tx, {*ids, *targets.values()})
 
 

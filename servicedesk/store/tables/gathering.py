@@ -1,6 +1,6 @@
 """Alerts that wait for others: what is to be looked at again, which tickets they may join, storms."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, text
 
 from ..types import Digest, Id, Json, UtcTime
 from .base import metadata
@@ -24,6 +24,8 @@ reach = Table(
     Column("digest", Digest, primary_key=True),
     Column("incident_id", ForeignKey("incident.id"), primary_key=True, index=True),
     Column("rule", Text, nullable=False),
+    Column("guests", Boolean, nullable=False, server_default="0"),  # such an alert was attached to it
+    Index("ix_reach_guests", "digest", sqlite_where=text("guests"), postgresql_where=text("guests")),
 )
 
 # How many tickets one alert name of a source has opened lately, and the ticket that takes the rest of a storm.
