@@ -79,6 +79,7 @@ CREATE TABLE gathering (
     id BIGSERIAL NOT NULL,
     digest BYTEA NOT NULL,
     since BIGINT NOT NULL,
+    rule TEXT NOT NULL,
     CONSTRAINT pk_gathering PRIMARY KEY (id)
 );
 
@@ -778,9 +779,13 @@ CREATE TABLE playbook_run (
 CREATE TABLE reach (
     digest BYTEA NOT NULL,
     incident_id BIGINT NOT NULL,
+    rule TEXT NOT NULL,
+    guests BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_reach PRIMARY KEY (digest, incident_id),
     CONSTRAINT fk_reach_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
 );
+
+CREATE INDEX ix_reach_guests ON reach (digest) WHERE guests;
 
 CREATE INDEX ix_reach_incident_id ON reach (incident_id);
 

@@ -76,7 +76,8 @@ CREATE TABLE delivery_stock (
 CREATE TABLE gathering (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     digest BLOB NOT NULL,
-    since BIGINT NOT NULL
+    since BIGINT NOT NULL,
+    rule TEXT NOT NULL
 );
 
 CREATE INDEX ix_gathering_digest ON gathering (digest);
@@ -754,9 +755,13 @@ CREATE TABLE playbook_run (
 CREATE TABLE reach (
     digest BLOB NOT NULL,
     incident_id INTEGER NOT NULL,
+    rule TEXT NOT NULL,
+    guests BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_reach PRIMARY KEY (digest, incident_id),
     CONSTRAINT fk_reach_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
 );
+
+CREATE INDEX ix_reach_guests ON reach (digest) WHERE guests;
 
 CREATE INDEX ix_reach_incident_id ON reach (incident_id);
 
