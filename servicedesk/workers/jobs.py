@@ -40,8 +40,8 @@ class Job:
 
 HOUR = 3600.0
 JOBS: tuple[Job, ...] = (
-    Job("deliveries", 0.5, apply.run_once, topic="deliveries", repeats=True),
     Job("gathering", 2.0, gathering.run_once, topic="gathering", repeats=True),
+    Job("deliveries", 0.2, apply.run_once, topic="deliveries", repeats=True),
     Job("suspects", 2.0, lambda desk: suspects.run_due(desk, desk.now())),
     Job("judgement", 2.0, judgement.run_due),
     Job("checks", 1.0, checks.run_due, topic="checks", repeats=True),

@@ -8,6 +8,7 @@ from flask import Flask
 from servicedesk.desk import Desk
 from servicedesk.services import followups, incidents, judgement, resolution, reviews
 from servicedesk.services.incidents import NewTicket
+from servicedesk.store.views import gates
 from tests.support.clock import Clock
 from tests.support.pages import Visitor, person
 
@@ -160,6 +161,29 @@ def test_what_comes_again_shows_what_was_learned(desk: Desk, app: Flask, clock: 
     assert "Raise the threshold" in text
     assert "Write to the vendor" not in text
     assert "The last time" not in ada.get("/incidents/1").text
+
+
+@pytest.mark.feature("T26")
+def test_sub_tasks_are_made_ticked_and_skipped_on_the_page(desk: Desk, app: Flask, post) -> None:  # type: ignore[no-untyped-def]
+    person(desk, "ada", "agent")
+    post("firing")
+    ada = Visitor(app, "ada")
+    ada.get("/incidents/1")
+    ada.send("/tasks", title="!", status=422)
+    assert "Begin with a verb" in ada.text
+    ada.send("/tasks", title="Call the vendor", assignee="ada", due="2031-05-01", mandatory="1")
+    ada.send("/tasks", title="Order a disk")
+    ada.get("/incidents/1")
+    assert "Call the vendor" in ada.text
+    assert "Order a disk" in ada.text
+    ada.send("/tasks/1", "Skip", status=422)
+    assert "Say why it is not done" in ada.text
+    ada.send("/tasks/1", "Skip", reason="They called us.")
+    ada.send("/tasks/2", "Done")
+    ada.get("/incidents/1")
+    assert "They called us." in ada.text
+    with desk.read() as tx:
+        assert [k.status for k in gates.tasks(tx, 1)] == ["skipped", "done"]
 
 
 @pytest.mark.feature("A8")

@@ -25,7 +25,7 @@ from .blueprint import get, post
 from .entries import Book
 from .forms import Form, filled
 from .links import Link, where
-from .options import options
+from .options import options, persons
 from .page import shell, speak, submit, ticket_url
 from .sentences import say
 from .words import Words
@@ -71,7 +71,8 @@ def show(number: int, **forms: Any) -> str:
         gates=shown,
         missing=sum(1 for g in shown if g.mark == "open"),
         stations=stations(facts, actor),
-        **(data | {"comment_form": filled(), "typed_notes": {}} | forms),
+        people=persons(),
+        **(data | {"comment_form": filled(), "task_form": filled(), "typed_notes": {}} | forms),
     )
 
 

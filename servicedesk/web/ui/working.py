@@ -82,6 +82,6 @@ def task_done(number: int, task_id: int) -> Any:
             {"status": form.value("status") or "done", "reason": form.value("reason")},
         ),
         lambda _none: ticket_url(number, anchor="tasks"),
-        lambda form: tickets.show(number, comment_form=form),
+        lambda form: tickets.show(number, task_form=form),
         t.number,
     )
