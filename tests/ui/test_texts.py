@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from servicedesk.domain.guards import GUARDS
 from servicedesk.domain.lifecycle import ACTS, MOVES
+from servicedesk.domain.notification import EVENTS
 from servicedesk.web import i18n, markdown
 from servicedesk.web.ui.filters import is_web_address
 from servicedesk.web.ui.sentences import say
+from servicedesk.web.ui.words import _PLAIN
 from tests.support.source import ROOT
 from tools import messages, vendor
 
@@ -173,3 +175,7 @@ def test_every_style_and_script_is_ours() -> None:
     for path in (ROOT / "servicedesk/web/static").rglob("*"):
         if path.suffix in (".css", ".js") and path.parent.name != "vendor":
             assert "//" not in path.read_text(encoding="utf-8").replace("// ", "").replace('"//"', ""), path
+
+
+def test_every_notice_has_a_name_on_the_ticket() -> None:
+    assert EVENTS.keys() <= _PLAIN["event"].keys()
