@@ -51,12 +51,13 @@ def verify(number: int, name: str, verdict: str, tested: str, evidence: str, no_
 @click.argument("number", type=NUMBER)
 @click.option("--accepted/--rejected", required=True, default=None)
 @click.option("--comment", default="")
+@click.option("--silent", is_flag=True, help="A lead decides: the requester did not answer any reminder.")
 @acting
-def confirm(number: int, name: str, accepted: bool, comment: str) -> None:
+def confirm(number: int, name: str, accepted: bool, comment: str, silent: bool) -> None:
     """Say whether the problem is solved (G7)."""
     from servicedesk.services import resolution
 
-    act(number, name, lambda desk, actor: resolution.confirm(desk, actor, number, accepted, comment))
+    act(number, name, lambda desk, actor: resolution.confirm(desk, actor, number, accepted, comment, silent=silent))
 
 
 @click.command()

@@ -182,6 +182,17 @@ EVENTS: dict[str, Event] = {
         Event("phone_confirmed", _requester, staff=False, link="confirm"),
         Event("closed", _requester, staff=False),
         Event("cancelled", _requester, staff=False),
+        Event("remind", _requester, staff=False, link="confirm"),
+        Event("silence_confirmed", _requester, staff=False, link="confirm"),
+        Event("question_reminder", _requester, staff=False),
+        Event("reply_resolved", _responsible),
+        Event("silent", _leads),
+        Event("lead_decides", _leads),
+        Event("no_answer", _named_and_leads),
+        Event("stale", _responsible),
+        Event("stale_lead", _named_and_leads),
+        Event("look", _responsible),
+        Event("resumed", _responsible),
         Event("test", _named),
     )
 }

@@ -184,6 +184,7 @@ class Silence(_Section, frozen=True):
 class Ageing(_Section, frozen=True):
     unassigned: dict[Priority, Duration]
     stale: Duration
+    stale_lead: Duration
     waiting_reminders: WaitingReminders
     silence: Silence
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from servicedesk.desk import Desk
-from servicedesk.domain import business_time
 from servicedesk.domain import incident as words
 from servicedesk.domain.guards import blank
 from servicedesk.domain.incident import Action, Actor, Facts
 from servicedesk.domain.notification import unassigned_due
 from servicedesk.errors import BadInput, NotAllowed
-from servicedesk.services.shared import drafts, lookup, merging, notify, playbooks, timeline, transition
+from servicedesk.services.shared import drafts, lookup, merging, notify, playbooks, timeline, transition, waiting
 from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
@@ -84,6 +83,16 @@ def _open(tx: Tx, desk: Desk, actor: Actor, form: NewTicket) -> int:
     playbooks.attach(tx, desk, playbooks.Ticket(number, {}, form.type, form.category, str(row["service_label"])))
     notify.enqueue(tx, desk, [Notice("opened", number, extra={"from": actor.id}), Notice("received", number)])
     tx.after_commit.append(lambda: desk.wake.notify("changes"))
+    return number
+
+
+def _open_again(tx: Tx, desk: Desk, actor: Actor, f: Facts, text: str) -> int:
+    """A reply to what was closed too long ago for M8 is a new ticket, linked `recurrence_of`."""
+    title = str(tickets.get(tx, f.id).title)
+    number = _open(tx, desk, actor, NewTicket(title, f.type, text, f.category, channel="portal"))
+    tickets.change(tx, number, {"recurrence_of": f.id})
+    said = {"text": f"Answered after the reopening window: {words.number(number)} was opened.", "ticket": number}
+    timeline.append(tx, desk, Line(f.id, "note", said | {"public": False}))
     return number
 
 
@@ -212,7 +221,7 @@ def hold(
         f = loader.load(tx, desk, number)
         asked = not blank(question)
         action = Action("hold", version, code=reason, until=until, public_question=asked)
-        look = until or _next_look(desk, reason, tx.now)
+        look = until or waiting.next_look(desk, reason, tx.now)
         values = {"hold_reason": reason, "hold_until": until, "next_look_at": look}
         if asked:
             values["waiting_on"] = "requester"
@@ -223,12 +232,6 @@ def hold(
             _say(tx, desk, f, actor, note, public=False)
 
     desk.write(change)
-
-
-def _next_look(desk: Desk, reason: str, now: datetime) -> datetime:
-    """Every pending ticket has a date on which somebody looks again."""
-    entry = desk.policy.hold_reasons.get(reason)
-    return business_time.add_days(desk.policy.calendar, now, entry.next_look) if entry else now + timedelta(days=1)
 
 
 def resume(desk: Desk, actor: Actor, number: int, version: int | None = None) -> None:
@@ -295,7 +298,10 @@ def comment(desk: Desk, actor: Actor, number: int, text: str, public: bool) -> i
         f = loader.load(tx, desk, number)
         transition.judged(f, actor, Action("comment"))
         requester = actor.id == f.requester_id and not actor.has(words.AGENT)
-        return _say(tx, desk, f, actor, text, public or requester)
+        seq = _say(tx, desk, f, actor, text, public or requester)
+        if requester and waiting.too_late(f):
+            _open_again(tx, desk, actor, f, text)
+        return seq
 
     return desk.write(change)
 
@@ -307,7 +313,7 @@ def _say(tx: Tx, desk: Desk, f: Facts, actor: Actor, text: str, public: bool) ->
     from_requester = actor.id is not None and actor.id == f.requester_id
     if public:
         _set(tx, desk, f, {"waiting_on": "agent" if from_requester else "requester"}, bump=False)
-        event = "reply" if from_requester else "message"
+        event = waiting.heard(tx, desk, f) if from_requester else waiting.spoke(tx, desk, f)
         notify.enqueue(tx, desk, [Notice(event, f.id, str(seq), {"text": text, "from": actor.id})])
     if from_requester and f.status == words.PENDING and _waits_for_requester(tx, f.id):
         f = loader.load(tx, desk, f.id)

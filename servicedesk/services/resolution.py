@@ -13,7 +13,7 @@ from servicedesk.domain import review as review_rules
 from servicedesk.domain.guards import blank
 from servicedesk.domain.incident import SYSTEM, Action, Actor, Facts
 from servicedesk.errors import BadInput, NotFound
-from servicedesk.services.shared import attach, drafts, notify, setback, timeline, transition
+from servicedesk.services.shared import attach, drafts, notify, setback, timeline, transition, waiting
 from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
@@ -48,11 +48,12 @@ def resolve(
         f = loader.load(tx, desk, number)
         ended = tuple(replace(a, declared_ended=True) if not a.clears else a for a in f.alerts)
         f = replace(f, resolution_code=code, cause_class=cause, resolution_notes=notes, alerts=ended)
+        told = waiting.unanswered(tx, desk, f, actor, explanation) if code == waiting.NO_RESPONSE else explanation
         values = {
             "resolution_code": code,
             "cause_class": cause,
             "resolution_notes": notes,
-            "explanation": explanation or None,
+            "explanation": told or None,
             "resolver_id": actor.id,
             "resolved_at": tx.now,
             "hold_reason": None,
@@ -65,7 +66,7 @@ def resolve(
         if review_body:
             _fill_micro(tx, desk, after, actor, review_id, review_body)
         if f.requester_id is not None:
-            notify.enqueue(tx, desk, [Notice("confirm", number, str(f.cycle), {"text": explanation})])
+            notify.enqueue(tx, desk, [Notice("confirm", number, str(f.cycle), {"text": told})])
         judge(tx, desk, number)
 
     desk.write(change)
@@ -144,11 +145,18 @@ def verify(
 
 
 def confirm(
-    desk: Desk, actor: Actor, number: int, accepted: bool, comment: str = "", version: int | None = None
+    desk: Desk,
+    actor: Actor,
+    number: int,
+    accepted: bool,
+    comment: str = "",
+    version: int | None = None,
+    silent: bool = False,
 ) -> None:
     """G7: the requester signed in, an agent after a call (kind phone), or the lead where there is no requester.
 
-    accepted False, or True with a comment that the sender marks as negative, is M7: "not solved".
+    accepted False, or True with a comment that the sender marks as negative, is M7: "not solved". silent: a lead
+    decides after the whole reminder ladder, because the requester says nothing and silence alone may not confirm.
     """
     _check_comment(accepted, comment)
 
@@ -158,7 +166,11 @@ def confirm(
         if actor.id == f.requester_id:
             kind = "requester"
         else:
-            kind = "phone" if f.requester_id is not None else "lead"
+            kind = "phone" if f.requester_id is not None and not silent else "lead"
+        if silent:
+            waiting.need_silence(tx, f, actor)
+        if kind == "lead" and silent and blank(comment):
+            raise BadInput({"comment": "Say why it counts as solved although the requester does not answer."})
         if kind == "phone" and blank(comment):
             raise BadInput({"comment": "Say when and with whom you spoke: the requester gets a message about it."})
         _confirmed(tx, desk, f, actor, kind, accepted, comment)

@@ -18,6 +18,11 @@ _HEADS = select(incident.c.id, incident.c.head_seq, incident.c.head_mac).where(
     incident.c.id.in_(bindparam("ids", expanding=True))
 )
 _SET_ADMIN_HEAD = update(setting).where(setting.c.name == "admin_log_head")
+_ACTED = (  # a person's act; nothing else resets the clock of ageing
+    update(incident)
+    .where(incident.c.id.in_(bindparam("acted", expanding=True)))
+    .values(activity_at=bindparam("at"), stale_step=0, stale_due_at=None)
+)
 _ROW = ("incident_id", "seq", "at", "kind", "actor_id", "actor_role", "rule", "content_digest", "prev", "mac")
 _CONTENT = ("incident_id", "seq", "salt", "content")
 _END = ("id", "head_seq", "head_mac")
@@ -43,6 +48,8 @@ def append(tx: Tx, rows: Sequence[Mapping[str, Any]], contents: Sequence[Mapping
     bulk.insert_rows(tx, timeline_content, _CONTENT, [[content[name] for name in _CONTENT] for content in contents])
     ends = [(i, seq, mac) for i, (seq, mac) in sorted(heads.items()) if i != ADMIN_LOG]
     bulk.update_rows(tx, incident, _END, ends)
+    if acted := sorted({r["incident_id"] for r in rows if r["actor_id"] is not None} - {ADMIN_LOG}):
+        tx.run(_ACTED, {"acted": acted, "at": tx.now})
     if ADMIN_LOG in heads:
         seq, mac = heads[ADMIN_LOG]
         tx.run(_SET_ADMIN_HEAD.values(value={"seq": seq, "mac": mac.hex()}))

@@ -21,6 +21,7 @@ from servicedesk.services import (
     retention,
     sessions,
     suspects,
+    waiting,
 )
 from servicedesk.services import silences as muted
 
@@ -50,6 +51,7 @@ JOBS: tuple[Job, ...] = (
     Job("reconcile", 5.0, reconcile.run_due),
     Job("outbox", 5.0, outbox.send_due, topic="outbox", repeats=True),
     Job("alarms", 30.0, alarms.run_due),
+    Job("waiting", 30.0, waiting.run_due),
     Job("retention", 60.0, retention.run_due, repeats=True),
     Job("backup", 60.0, backups.run_due),
     Job("anchors", 60.0, audit.anchor),

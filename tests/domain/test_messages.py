@@ -2,7 +2,6 @@
 
 import unicodedata
 from datetime import UTC, datetime
-from string import Template
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicedesk.domain.messages import EN, FR, MAX_SUBJECT, Message, compose, language_of, line, plain
+from servicedesk.domain.message_words import EN, FR
+from servicedesk.domain.messages import MAX_SUBJECT, Message, compose, language_of, line, plain, unknown_fields
 from servicedesk.domain.notification import EVENTS
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -86,19 +86,20 @@ def test_every_event_has_words_with_known_names_only(texts: dict[str, Any]) -> N
     assert set(texts) == set(EVENTS)
     for words in texts.values():
         for text in (words.subject, words.lead):
-            assert set(Template(text).get_identifiers()) <= {"title", "number", "priority", "owner", "alert", "due"}
+            assert unknown_fields(text) == ()
+            assert "$" not in text
 
 
 @given(st.sampled_from(sorted(EVENTS)), st.sampled_from(["en", "fr"]), st.text(), st.text())
 def test_values_are_never_evaluated_and_never_steer(event: str, language: str, title: str, text: str) -> None:
-    hostile = f"{title}$number ${{owner}} {{0}} %s\r\nBcc: x\x00\u202e"
+    hostile = f"{title}{{number}} {{owner}} {{0}} %s\r\nBcc: x\x00\u202e"
     made = message(event=event, language=language, title=hostile, owner=hostile, extra={"text": text, "alert": hostile})
     lines = (made.subject, made.lead, *(value for _, value in made.facts))
     assert all(unicodedata.category(c) != "Cc" and c not in "\u202e\u2028\u2029" for value in lines for c in value)
     assert all(c == "\n" or c == "\t" or unicodedata.category(c) != "Cc" for c in made.text)
     assert len(made.subject) <= MAX_SUBJECT
     if len(title) < 80:
-        assert "$number ${owner} {0} %s" in dict(made.facts)[made.facts[0][0]]
+        assert "{number} {owner} {0} %s" in dict(made.facts)[made.facts[0][0]]
 
 
 def test_long_text_is_cut_with_a_mark() -> None:

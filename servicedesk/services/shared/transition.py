@@ -12,7 +12,7 @@ from servicedesk.domain.incident import Action, Actor, Facts
 from servicedesk.domain.lifecycle import Act, Move, decide
 from servicedesk.domain.notification import unassigned_due
 from servicedesk.errors import Refused
-from servicedesk.services.shared import timeline, watching
+from servicedesk.services.shared import timeline, waiting, watching
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store import reviews, tickets
 from servicedesk.store.db import Tx
@@ -69,6 +69,7 @@ def perform(
             changes |= {"owner_id": None, "unassigned_due_at": unassigned_due(desk.policy, facts.priority, tx.now)}
     if move.id == "M3":
         changes |= {"hold_reason": None, "hold_until": None, "next_look_at": None}
+    changes |= waiting.columns(desk, facts, target, action, tx.now)
     changes |= dict(values or {})
     tickets.change(tx, facts.id, changes)
     if target == words.RESOLVED:

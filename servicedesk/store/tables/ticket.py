@@ -8,6 +8,8 @@ from .base import metadata
 _OPEN = text("status NOT IN ('closed', 'cancelled')")
 _NOT_NULL_DUE = text("due_at IS NOT NULL")
 _UNASSIGNED = text("unassigned_due_at IS NOT NULL")
+_LADDER = text("ladder_due_at IS NOT NULL")
+_LOOK = text("next_look_at IS NOT NULL")
 
 incident = Table(
     "incident",
@@ -62,6 +64,13 @@ incident = Table(
     Column("quiet_from", UtcTime),  # the quiet window starts at the latest of resolve, recovery, suspect
     Column("due_at", UtcTime),  # when the system judges M5 again
     Column("unassigned_due_at", UtcTime),
+    # Two clocks that know nothing of each other: the reminder ladder (somebody waits for the requester), and ageing.
+    Column("ladder_from", UtcTime),  # when the requester was asked; NULL: no ladder runs
+    Column("ladder_step", Integer, nullable=False, server_default="0"),  # rungs that are done
+    Column("ladder_due_at", UtcTime),  # when the next one is
+    Column("activity_at", UtcTime),  # the last act of a person; NULL: none since it was created
+    Column("stale_step", Integer, nullable=False, server_default="0"),  # how often it was told since then
+    Column("stale_due_at", UtcTime),  # when it is told again; NULL: the first time, by activity_at
     Column("recurrence_of", ForeignKey("incident.id")),
     Column("merged_into", ForeignKey("incident.id")),
     Column("parent_id", ForeignKey("incident.id"), index=True),
@@ -75,6 +84,8 @@ incident = Table(
     Index("ix_incident_team", "team_id", "status", "id"),
     Index("ix_incident_due", "due_at", sqlite_where=_NOT_NULL_DUE, postgresql_where=_NOT_NULL_DUE),
     Index("ix_incident_unassigned", "unassigned_due_at", sqlite_where=_UNASSIGNED, postgresql_where=_UNASSIGNED),
+    Index("ix_incident_ladder", "ladder_due_at", sqlite_where=_LADDER, postgresql_where=_LADDER),
+    Index("ix_incident_look", "next_look_at", sqlite_where=_LOOK, postgresql_where=_LOOK),
     Index("ix_incident_open", "priority", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
     postgresql_with={"fillfactor": 70},  # room for the new version of a row beside the old one
     sqlite_autoincrement=True,

@@ -91,6 +91,8 @@ class Ticket:
     quiet_from: datetime | None
     due_at: datetime | None
     unassigned_due_at: datetime | None
+    ladder_step: int
+    ladder_due_at: datetime | None
     recurrence_of: int | None
     merged_into: int | None
     parent_id: int | None

@@ -85,7 +85,7 @@ def list_confirmations(number: int) -> Page[gates.Confirmation]:
 @action(bp, "confirmation", shapes.ConfirmationIn)
 def confirm(number: int, body: shapes.ConfirmationIn) -> Answer:
     """Say whether the problem is solved (G7)."""
-    resolution.confirm(desk(), auth.current_actor(), number, body.accepted, body.comment, seen_version())
+    resolution.confirm(desk(), auth.current_actor(), number, body.accepted, body.comment, seen_version(), body.silent)
     return show.incident(number)
 
 

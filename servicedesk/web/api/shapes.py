@@ -323,8 +323,11 @@ class VerificationIn(msgspec.Struct, frozen=True):
 
 
 class ConfirmationIn(msgspec.Struct, frozen=True):
+    """silent: a lead decides after every reminder, because the requester does not answer."""
+
     accepted: bool
     comment: str = ""
+    silent: bool = False
 
 
 class SecondPersonIn(msgspec.Struct, frozen=True):

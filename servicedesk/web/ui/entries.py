@@ -179,6 +179,24 @@ def _second(b: Book, c: Content) -> Line:
     return Line(texts.get(status, status) + kind, tone, "users", body)
 
 
+def _reminder(b: Book, c: Content) -> Line:
+    return Line(b.words.plain("event", c.get("event", "")), "blue", "bell", str(c.get("text", "")))
+
+
+def _alarm(b: Book, c: Content) -> Line:
+    return Line(b.words.plain("event", c.get("event", "")), "amber", "triangle-alert", str(c.get("text", "")))
+
+
+def _automatic(b: Book, c: Content) -> Line:
+    details = _pairs({"why": c.get("why", "")})
+    return Line(_("Automatic mail: it changes nothing"), "grey", "mail", str(c.get("text", "")), details=details)
+
+
+def _notice(b: Book, c: Content) -> Line:
+    text = _("Could not be told: %(name)s") % {"name": c.get("target", "")}
+    return Line(text, "red", "triangle-alert", details=_pairs({k: v for k, v in c.items() if k != "text"}))
+
+
 def _unknown(b: Book, c: Content) -> Line:
     kind = str(c.get("kind", ""))
     text = str(c.get("text") or c.get("title") or c.get("name") or "")
@@ -215,4 +233,8 @@ _KINDS: dict[str, Callable[[Book, Content], Line]] = {
     "action": _follow_up("action"),
     "task": _follow_up("task"),
     "second_person": _second,
+    "reminder": _reminder,
+    "alarm": _alarm,
+    "automatic": _automatic,
+    "notice": _notice,
 }

@@ -81,7 +81,8 @@ def _verify(desk: Desk, actor: Actor, number: int, f: Form) -> None:
 def _confirm(desk: Desk, actor: Actor, number: int, f: Form) -> None:
     if f.value("accepted") not in ("yes", "no"):
         raise BadInput({"accepted": "Say whether it is solved."})
-    resolution.confirm(desk, actor, number, f.value("accepted") == "yes", f.value("comment"), f.version)
+    accepted, silent = f.value("accepted") == "yes", f.flag("silent")
+    resolution.confirm(desk, actor, number, accepted, f.value("comment"), f.version, silent)
 
 
 def _explain(desk: Desk, actor: Actor, number: int, f: Form) -> None:
