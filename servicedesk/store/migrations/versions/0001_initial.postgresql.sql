@@ -503,6 +503,12 @@ CREATE TABLE incident (
     quiet_from BIGINT,
     due_at BIGINT,
     unassigned_due_at BIGINT,
+    ladder_from BIGINT,
+    ladder_step INTEGER DEFAULT '0' NOT NULL,
+    ladder_due_at BIGINT,
+    activity_at BIGINT,
+    stale_step INTEGER DEFAULT '0' NOT NULL,
+    stale_due_at BIGINT,
     recurrence_of BIGINT,
     merged_into BIGINT,
     parent_id BIGINT,
@@ -524,6 +530,10 @@ CREATE TABLE incident (
 CREATE INDEX ix_incident_correlation ON incident (correlation, started_at);
 
 CREATE INDEX ix_incident_due ON incident (due_at) WHERE due_at IS NOT NULL;
+
+CREATE INDEX ix_incident_ladder ON incident (ladder_due_at) WHERE ladder_due_at IS NOT NULL;
+
+CREATE INDEX ix_incident_look ON incident (next_look_at) WHERE next_look_at IS NOT NULL;
 
 CREATE INDEX ix_incident_open ON incident (priority, id) WHERE status NOT IN ('closed', 'cancelled');
 
