@@ -58,7 +58,7 @@ def confirmations(desk: Desk, number: int) -> list[tuple[str, bool]]:
         return [(r.kind, r.accepted) for r in tx.run(query)]
 
 
-@pytest.mark.feature("T12", "G7")
+@pytest.mark.feature("T12")
 def test_silence_confirms_on_the_seventh_business_day_with_an_explanation(
     mailing: Desk, people: Crew, clock: Clock, mailbox: Mailbox
 ) -> None:
@@ -334,7 +334,7 @@ def tickets(desk: Desk) -> list[int]:
         return list(tx.run(select(incident.c.id).order_by(incident.c.id)).scalars())
 
 
-@pytest.mark.feature("T12", "G7")
+@pytest.mark.feature("T12")
 def test_what_silence_confirmed_closes_with_the_attempts_in_its_explanation(
     mailing: Desk, people: Crew, clock: Clock, mailbox: Mailbox
 ) -> None:
