@@ -40,6 +40,14 @@ class NotSignedIn(DeskError):
     """Sign in first, or send a valid token."""
 
 
+class TokenOver(NotSignedIn):
+    """The token was a sender's once, and has expired or is revoked. source: whose it was."""
+
+    def __init__(self, message: str, source: str) -> None:
+        self.source = source
+        super().__init__(message)
+
+
 class NotAllowed(DeskError):
     """You are known, but this needs another role or scope."""
 

@@ -37,6 +37,12 @@ EVENTS = Counter(
     ("source", "outcome"),
     registry=REGISTRY,
 )
+MISMATCHES = Counter(
+    "servicedesk_fingerprint_mismatches_total",
+    "Fingerprints, by source, that were not those of their labels, of the eighth of the alerts that is checked",
+    ("source",),
+    registry=REGISTRY,
+)
 PRUNED = Counter(
     "servicedesk_deliveries_pruned_total",
     "Raw deliveries that were deleted because of their age or size, by kind: alerts, syslog",
@@ -121,6 +127,11 @@ def ingest_lag(seconds: float) -> None:
 def event(source: str, outcome: str, count: int = 1) -> None:
     """Events were applied: new, repeat, recovered, suspect, suppressed or dead."""
     EVENTS.labels(source, outcome).inc(count)
+
+
+def mismatched(source: str, count: int) -> None:
+    """Sent fingerprints were not those of their labels: counted, never trusted."""
+    MISMATCHES.labels(source).inc(count)
 
 
 def pruned(kind: str, count: int) -> None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -58,14 +59,17 @@ def syslog(metrics_at: str) -> None:
     stop = _until_signal()
     with _opened() as desk:
         listening = _listening(desk, alone=False)
+        loop = _loop(desk, alone=False)
         if metrics_at:
             _serve_metrics(metrics_at)
         listening.start()
+        loop.start()
         click.echo(f"Syslog: {words.listening(listening.addresses)}")
         while not stop.wait(1.0):
             if problem := listening.problem():
                 raise click.ClickException(f"{problem}: see the log")
         listening.stop()
+        loop.stop()
 
 
 class _opened:
@@ -111,13 +115,12 @@ def _serve(alone: bool) -> None:
     stop = _until_signal()
     gc.disable()  # what is loaded at the start stays: looking through it again and again only delays
     with _opened() as desk, _only(desk.config, alone):
-        loop = _loop(desk) if alone else None
+        loop = _loop(desk, alone)
         listening = _listening(desk, alone=True) if alone else None
         server = _server(desk, loop, listening)  # binds first: a taken port must not use up what is shown once
         _greet(desk)
         server.start()
-        if loop:
-            loop.start()
+        loop.start()
         if listening:
             listening.start()
         gc.freeze()
@@ -129,8 +132,7 @@ def _serve(alone: bool) -> None:
         if listening:
             listening.stop()
         server.stop()
-        if loop:
-            loop.stop()
+        loop.stop()
 
 
 def _listening(desk: Desk, alone: bool) -> Listening:
@@ -153,14 +155,16 @@ def _serve_metrics(address: str) -> None:
     start_http_server(port, host, registry=REGISTRY)
 
 
-def _server(desk: Desk, loop: Loop | None, listening: Listening | None) -> Server:
+def _server(desk: Desk, loop: Loop, listening: Listening | None) -> Server:
     from servicedesk.app import create_app
+    from servicedesk.web.api import receivers
     from servicedesk.web.server import Server
 
-    checks: dict[str, Callable[[], str | None]] = {"workers": loop.problem} if loop else {}
+    checks: dict[str, Callable[[], str | None]] = {"workers": loop.problem}
     if listening:
         checks["syslog"] = listening.problem
-    server = Server(create_app(desk, checks), desk.config.http.bind, desk.config.http.threads)
+    app, http = create_app(desk, checks), desk.config.http
+    server = Server(app, http.bind, http.threads, partial(receivers.count_answer, desk))
     desk.config = _bound_config(desk.config, server.address)
     return server
 
@@ -170,11 +174,12 @@ def _bound_config(config: Config, address: str) -> Config:
     return replace(config, http=replace(config.http, bind=address))
 
 
-def _loop(desk: Desk) -> Loop:
-    from servicedesk.workers.jobs import JOBS
+def _loop(desk: Desk, alone: bool = True) -> Loop:
+    """alone: all that is to be done; else what every process does for itself."""
+    from servicedesk.workers.jobs import JOBS, OWN_JOBS
     from servicedesk.workers.loop import Loop
 
-    return Loop(desk, JOBS)
+    return Loop(desk, JOBS if alone else OWN_JOBS)
 
 
 def _greet(desk: Desk) -> None:

@@ -226,6 +226,19 @@ class Notifications(_Section, frozen=True):
     new_ticket: tuple[Priority, ...]
 
 
+class WatchPolicy(_Section, frozen=True):
+    """When the desk opens a ticket about itself."""
+
+    refused: Count  # refusals of a sender that is known by its token
+    refused_strangers: Count
+    quiet: Duration  # without a refusal: they are over
+    dead_letters: Duration  # without a new dead letter: they are over
+    lag: Duration
+    outbox: Duration
+    backup_overdue: Duration
+    disk_free: Annotated[int, msgspec.Meta(ge=2, le=90)]  # percent
+
+
 class Calendar(_Section, frozen=True):
     """What a business day is."""
 
@@ -246,6 +259,7 @@ class Policy(_Section, frozen=True):
     review: ReviewPolicy
     cancellation: Cancellation
     notifications: Notifications
+    watch: WatchPolicy
     calendar: Calendar
     types: dict[Kind, Word]
     categories: dict[str, Label]

@@ -12,6 +12,7 @@ import structlog
 from servicedesk import __version__
 from servicedesk.desk import Desk
 from servicedesk.errors import ConfigError
+from servicedesk.services.shared import disk
 from servicedesk.store import backup, chores, restore, schema
 
 CHORE = "backup"
@@ -20,19 +21,9 @@ ROOM = 0.15  # of the disk must be free before one is begun
 log = structlog.get_logger("servicedesk.backup")
 
 
-def folder(desk: Desk) -> Path | None:
-    """Where nightly backups go; None: none are made."""
-    kept = desk.config.backup
-    if not kept.at:
-        return None
-    if kept.folder:
-        return Path(kept.folder).expanduser()
-    return None if desk.db.postgresql else desk.config.data_path / "backups"
-
-
 def run_due(desk: Desk) -> int:
     """Make the backup when it is night and no other node did; answers 1 when it was made. A job. Raises Busy."""
-    target = folder(desk)
+    target = disk.backup_folder(desk)
     if target is None:
         return 0
     following = _next(desk.config.backup.at, desk.now())

@@ -6,14 +6,12 @@ An answer that failed, or is not whole, changes nothing.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import msgspec
 import structlog
 
 from alert_receivers.event import alert_digest
@@ -24,7 +22,7 @@ from servicedesk.domain.alert_state import UNCONFIRMED
 from servicedesk.domain.matchers import MatcherError, parse_matchers
 from servicedesk.domain.reconcile import Answers, Known, Listed, Lived, Plan, Rules, plan
 from servicedesk.errors import ConfigError
-from servicedesk.services.shared import attach, observe, timeline
+from servicedesk.services.shared import attach, observe, own, timeline
 from servicedesk.services.shared.asking_sources import ask
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store import alerts, deliveries
@@ -151,22 +149,8 @@ def _deliveries(name: str, made: Plan, now: datetime) -> list[dict[str, Any]]:
     rows = []
     for origin, entries in (("Alertmanager", current), ("Prometheus", missed)):
         for start in range(0, len(entries), CHUNK):
-            body = msgspec.json.encode(
-                {"version": "4", "receiver": "reconcile", "alerts": entries[start : start + CHUNK]}
-            )
-            rows.append(_row(name, body, origin, now))
+            rows.append(own.row(name, entries[start : start + CHUNK], now, f"recovered-from={origin}"))
     return rows
-
-
-def _row(name: str, body: bytes, origin: str, now: datetime) -> dict[str, Any]:
-    return {
-        "receiver": "alertmanager",
-        "source": name,
-        "content_type": f"application/json; recovered-from={origin}",
-        "received_at": now,
-        "body": zlib.compress(body, 1),
-        "size": len(body),
-    }
 
 
 def _current(one: Listed) -> dict[str, Any]:

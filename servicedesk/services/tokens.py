@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import ADMIN, Actor
-from servicedesk.errors import BadInput, Busy, NotAllowed, NotFound, NotSignedIn
+from servicedesk.errors import BadInput, Busy, NotAllowed, NotFound, NotSignedIn, TokenOver
 from servicedesk.services.shared import identity, verified
 from servicedesk.services.shared.verified import Verified
 from servicedesk.store import access
@@ -94,10 +94,12 @@ def authenticate(desk: Desk, presented: str) -> Actor:
 def _verify(tx: Tx, token_id: str, secret: str) -> Verified:
     row = access.find_token(tx, token_id)
     same = hmac.compare_digest(row.secret_hash if row else bytes(32), identity.digest(secret))
-    if row is None or not same or row.revoked_at is not None:
+    if row is None or not same:
         raise NotSignedIn(_UNKNOWN)
+    if row.revoked_at is not None:
+        raise TokenOver(_UNKNOWN, row.source or row.name)
     if (row.expires_at is not None and row.expires_at <= tx.now) or (row.user_id is not None and not row.active):
-        raise NotSignedIn(_UNKNOWN)
+        raise TokenOver(_UNKNOWN, row.source or row.name)
     actor = Actor(
         id=row.user_id,
         name=row.user_name or row.name,

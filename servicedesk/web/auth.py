@@ -34,8 +34,14 @@ def current_actor() -> Actor:
 
 def find_actor() -> Actor | None:
     """Who asks, or None for nobody known. Raises NotSignedIn for a token that is wrong."""
+    if "stranger" in g:  # judged already in this request
+        raise g.stranger
     if "actor" not in g:
-        g.actor = _identify()
+        try:
+            g.actor = _identify()
+        except NotSignedIn as error:
+            g.stranger = error
+            raise
     return cast("Actor | None", g.actor)
 
 

@@ -25,7 +25,7 @@ from waitress.utilities import Error  # type: ignore[import-untyped]
 
 from servicedesk.errors import ConfigError
 
-from .api.receivers import UNPACKED_LIMIT, count_answer
+from .api.receivers import UNPACKED_LIMIT
 
 log = structlog.get_logger("servicedesk.server")
 CONNECTIONS = 1100
@@ -67,7 +67,13 @@ class _NotNow(Error):  # type: ignore[misc]
     reason = "Service Unavailable"
 
 
+Refused = Callable[[str, int], None]
+"""Told of the path and the status of what the server itself refuses."""
+
+
 class _Parser(HTTPRequestParser):  # type: ignore[misc]
+    refused: Refused
+
     def received(self, data: bytes) -> int:
         try:
             taken: int = super().received(data)
@@ -75,13 +81,11 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
             log.error("body cannot be kept", detail=str(error))
             self.error, self.completed, taken = _NotNow("The body cannot be kept now."), True, len(data)
         if self.completed and self.error is not None:
-            count_answer(getattr(self, "path", ""), self.error.code)
+            self.refused(getattr(self, "path", ""), self.error.code)
         return taken
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
-    parser_class = _Parser
-
     @property
     def idle(self) -> bool:
         return not (self.requests or self.request or self.total_outbufs_len)
@@ -91,10 +95,16 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
     channel_class = _Channel
 
 
+def _channels(refused: Refused) -> type[_Channel]:
+    """Channels whose parsers tell what they refuse: waitress makes both by their classes."""
+    parser = type("_OwnParser", (_Parser,), {"refused": staticmethod(refused)})
+    return type("_OwnChannel", (_Channel,), {"parser_class": parser})
+
+
 class Server:
     """One listening socket, bound when made; `start` serves in a thread, `stop` ends it gracefully."""
 
-    def __init__(self, application: Callable[..., Any], bind: str, threads: int) -> None:
+    def __init__(self, application: Callable[..., Any], bind: str, threads: int, refused: Refused) -> None:
         """Raises ConfigError when the address cannot be bound."""
         host, port = parse_bind(bind)
         self._socket = _bound(host, port)
@@ -113,6 +123,7 @@ class Server:
             bind_socket=False,
             sockinfo=(self._socket.family, self._socket.type, self._socket.proto, name),
         )
+        self._listener.channel_class = _channels(refused)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 

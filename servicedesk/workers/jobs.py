@@ -19,6 +19,7 @@ from servicedesk.services import (
     outbox,
     reconcile,
     retention,
+    selfwatch,
     sessions,
     suspects,
     waiting,
@@ -40,6 +41,8 @@ class Job:
 
 
 HOUR = 3600.0
+# What every process does for itself, whatever else it does.
+OWN_JOBS: tuple[Job, ...] = (Job("here", 2.0, selfwatch.look_here),)
 JOBS: tuple[Job, ...] = (
     Job("gathering", 2.0, gathering.run_once, topic="gathering", repeats=True),
     Job("deliveries", 0.2, apply.run_once, topic="deliveries", repeats=True),
@@ -54,6 +57,8 @@ JOBS: tuple[Job, ...] = (
     Job("waiting", 30.0, waiting.run_due),
     Job("retention", 60.0, retention.run_due, repeats=True),
     Job("backup", 60.0, backups.run_due),
+    Job("selfwatch", 15.0, selfwatch.run_due, topic=selfwatch.TOPIC),
+    *OWN_JOBS,
     Job("anchors", 60.0, audit.anchor),
     Job("sessions", HOUR, sessions.clean),
     Job("idempotency", HOUR, once.forget_old),

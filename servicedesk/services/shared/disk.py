@@ -10,7 +10,7 @@ from pathlib import Path
 from servicedesk.desk import Desk
 from servicedesk.errors import Busy
 
-LOW, FULL = 0.10, 0.02  # shares of the disk that are free: an alert about ourselves; 503 to senders
+FULL = 0.02  # share of the disk that is free: 503 to senders
 FRESH = 1.0  # seconds that an answer is good for
 
 _mutex = threading.Lock()
@@ -22,6 +22,24 @@ def folders(desk: Desk) -> list[Path]:
     database = desk.db.url.database
     own = [desk.config.data_path]
     return own if desk.db.postgresql or not database else [*own, Path(database).absolute().parent]
+
+
+def backup_folder(desk: Desk) -> Path | None:
+    """Where nightly backups go; None: none are made."""
+    kept = desk.config.backup
+    if not kept.at:
+        return None
+    if kept.folder:
+        return Path(kept.folder).expanduser()
+    return None if desk.db.postgresql else desk.config.data_path / "backups"
+
+
+def shares(desk: Desk) -> dict[Path, float]:
+    """Share of free space, 0 to 1, by folder; folders of one disk once."""
+    found: dict[int, Path] = {}
+    for folder in folders(desk):
+        found.setdefault((folder if folder.exists() else folder.parent).stat().st_dev, folder)
+    return {folder: _free(folder) for folder in found.values()}
 
 
 def free_share(desk: Desk) -> float:

@@ -43,6 +43,7 @@ class Body:
     errors: Mapping[int, str]
     total: int
     truncated: int
+    mismatched: int = 0
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class _Slice:
     progress: list[Progress] = field(default_factory=list)
     unreadable: list[tuple[int, str]] = field(default_factory=list)
     done: list[datetime] = field(default_factory=list)  # when the deliveries came that are done with this slice
+    mismatched: list[tuple[str, int]] = field(default_factory=list)  # fingerprints, by source, of those
 
 
 def parse(desk: Desk, receiver: str, body: bytes) -> Body:
@@ -74,9 +76,7 @@ def parse(desk: Desk, receiver: str, body: bytes) -> Body:
         text = f"The receiver failed: {type(error).__name__}: {_text(error)}"
         log.error("a receiver failed on a body", receiver=receiver, error=text, where=_where(error))
         return Body(text, {}, {}, 0, 0)
-    if parsed.mismatched:
-        log.info("fingerprints are not those of their labels", receiver=receiver, count=parsed.mismatched)
-    return Body("", dict(parsed.events), dict(parsed.errors), parsed.total, parsed.truncated)
+    return Body("", dict(parsed.events), dict(parsed.errors), parsed.total, parsed.truncated, parsed.mismatched)
 
 
 def _read(desk: Desk, receiver: str, raw: bytes) -> Parsed:
@@ -179,6 +179,8 @@ def _take(one: Claimed, body: Body, attempt: _Attempt, cut: _Slice) -> None:
     cut.progress.append(Progress(one.id, upto, body.total, body.truncated, done))
     if done:
         cut.done.append(one.received_at)
+        if body.mismatched:
+            cut.mismatched.append((one.source, body.mismatched))
 
 
 def seen(of: Claimed | Kept, event: AlertEvent) -> Seen:
@@ -235,6 +237,9 @@ def _count(cut: _Slice, now: datetime) -> None:
     for progress in cut.progress:
         if progress.done and progress.truncated:
             log.warning("the sender cut alerts off", delivery=progress.id, count=progress.truncated)
+    for source, count in cut.mismatched:
+        log.info("fingerprints are not those of their labels", source=source, count=count)
+        metrics.mismatched(source, count)
 
 
 def _count_events(outcomes: Mapping[tuple[str, str], int]) -> None:

@@ -42,7 +42,7 @@ from .syslog import (
     syslog_window,
 )
 from .ticket import incident, member
-from .upkeep import chore, delivery_stock
+from .upkeep import chore, delivery_stock, refusal, trouble
 
 __all__ = [
     "absence",
@@ -79,6 +79,7 @@ __all__ = [
     "playbook_version",
     "reach",
     "reconciliation",
+    "refusal",
     "review",
     "review_approval",
     "schedule",
@@ -104,6 +105,7 @@ __all__ = [
     "timeline",
     "timeline_content",
     "token",
+    "trouble",
     "user",
     "verification",
 ]

@@ -37,6 +37,12 @@ dead_letter = Table(
     Column("at", UtcTime, nullable=False),
     Column("cleared_at", UtcTime),
     UniqueConstraint("delivery_id", "idx"),
+    Index(
+        "ix_dead_letter_open",
+        "at",
+        sqlite_where=text("cleared_at IS NULL"),
+        postgresql_where=text("cleared_at IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Integer, Table, Text
 
-from ..types import Id, UtcTime
+from ..types import Id, Json, UtcTime
 from .base import metadata
 
 # One row a kind of deliveries (alerts, syslog): what is held, and what was pruned. Locked by who counts or prunes.
@@ -29,4 +29,28 @@ chore = Table(
     Column("ok", Boolean),  # how the last run ended; NULL: it runs, or never did
     Column("detail", Text, nullable=False, server_default=""),
     Column("failures", Integer, nullable=False, server_default="0"),  # in a row
+)
+
+# Refused requests of senders, by sender ("": not known) and reason: one run, until there is a long enough pause.
+refusal = Table(
+    "refusal",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("count", Id, nullable=False),
+    Column("began_at", UtcTime, nullable=False),
+    Column("last_at", UtcTime, nullable=False),
+)
+
+# What is or was wrong with the desk itself, as its own alerts tell it. Locked by who tells a change.
+trouble = Table(
+    "trouble",
+    metadata,
+    Column("name", Text, primary_key=True),  # of the alert
+    Column("subject", Text, primary_key=True),
+    Column("labels", Json, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("began_at", UtcTime),  # NULL: it was never told
+    Column("ended_at", UtcTime),  # NULL: it lasts
+    Column("seen_at", UtcTime, nullable=False),
 )

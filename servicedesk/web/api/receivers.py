@@ -7,17 +7,17 @@ do not for 4xx); never a redirect. Any content type is stored; what cannot be pa
 from __future__ import annotations
 
 import zlib
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from msgspec import Struct
 from werkzeug.exceptions import BadRequest
 
-from alert_receivers.registry import RECEIVERS
 from servicedesk import metrics
-from servicedesk.errors import NotFound, TooLarge
-from servicedesk.services import intake
+from servicedesk.desk import Desk
+from servicedesk.errors import DeskError, NotFound, TokenOver, TooLarge
+from servicedesk.services import intake, selfwatch
 from servicedesk.web import auth
 from servicedesk.web.context import desk
 from servicedesk.web.route import Answer, route
@@ -120,15 +120,31 @@ def unpack(chunks: Iterator[bytes], *, gzip: bool) -> bytes:
 
 def count(response: Response) -> Response:
     """Every request to a receiver is counted by its result, refused ones too."""
-    count_answer(request.path, response.status_code, desk().receivers)
+    if request.path.startswith(PREFIX + "/"):
+        count_answer(desk(), request.path, response.status_code, _sender)
     return response
 
 
-def count_answer(path: str, status: int, known: Container[str] = RECEIVERS) -> None:
-    """Count a sender's request that was answered so, here or already by the server (which knows no mappings)."""
-    if path.startswith(PREFIX + "/"):
-        name = path[len(PREFIX) + 1 :].rstrip("/")
-        metrics.delivery(name if name in known else "unknown", RESULTS.get(status, "fault"))
+def count_answer(to: Desk, path: str, status: int, sender: Callable[[], str] = str) -> None:
+    """Count a sender's request that was answered so, here or already by the server (which knows no senders)."""
+    if not path.startswith(PREFIX + "/"):
+        return
+    name, result = path[len(PREFIX) + 1 :].rstrip("/"), RESULTS.get(status, "fault")
+    metrics.delivery(name if name in to.receivers else "unknown", result)
+    if result not in ("stored", "busy"):
+        selfwatch.note_refused(to, sender(), result)
+
+
+def _sender() -> str:
+    """Whose request this is, as far as its token tells; "" for a stranger's."""
+    g.basic = True
+    try:
+        actor = auth.find_actor()
+    except TokenOver as error:
+        return error.source
+    except DeskError:
+        return ""
+    return (actor.source or actor.name) if actor and actor.token_id else ""
 
 
 bp.after_app_request(count)
