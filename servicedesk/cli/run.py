@@ -117,7 +117,7 @@ def _serve(alone: bool) -> None:
     with _opened() as desk, _only(desk.config, alone):
         loop = _loop(desk, alone)
         listening = _listening(desk, alone=True) if alone else None
-        server = _server(desk, loop, listening)  # binds first: a taken port must not use up what is shown once
+        server = _server(desk, loop if alone else None, listening)  # binds first: a taken port must not use up what is shown once
         _greet(desk)
         server.start()
         loop.start()
@@ -155,12 +155,12 @@ def _serve_metrics(address: str) -> None:
     start_http_server(port, host, registry=REGISTRY)
 
 
-def _server(desk: Desk, loop: Loop, listening: Listening | None) -> Server:
+def _server(desk: Desk, loop: Loop | None, listening: Listening | None) -> Server:
     from servicedesk.app import create_app
     from servicedesk.web.api import receivers
     from servicedesk.web.server import Server
 
-    checks: dict[str, Callable[[], str | None]] = {"workers": loop.problem}
+    checks: dict[str, Callable[[], str | None]] = {"workers": loop.problem} if loop else {}
     if listening:
         checks["syslog"] = listening.problem
     app, http = create_app(desk, checks), desk.config.http
