@@ -117,7 +117,8 @@ def _serve(alone: bool) -> None:
     with _opened() as desk, _only(desk.config, alone):
         loop = _loop(desk, alone)
         listening = _listening(desk, alone=True) if alone else None
-        server = _server(desk, loop if alone else None, listening)  # binds first: a taken port must not use up what is shown once
+        # binds first: a taken port must not use up what is shown once
+        server = _server(desk, loop if alone else None, listening)
         _greet(desk)
         server.start()
         loop.start()
