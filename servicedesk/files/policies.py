@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from servicedesk.domain.policy import Policy, decode, problems
+from servicedesk.domain.policy import Policy, decode
+from servicedesk.domain.policy_problems import problems
 from servicedesk.errors import FileError
 from servicedesk.files import typed, yaml
 
