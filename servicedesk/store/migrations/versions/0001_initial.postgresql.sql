@@ -115,6 +115,15 @@ CREATE TABLE reconciliation (
     CONSTRAINT pk_reconciliation PRIMARY KEY (source)
 );
 
+CREATE TABLE refusal (
+    source TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    count BIGINT NOT NULL,
+    began_at BIGINT NOT NULL,
+    last_at BIGINT NOT NULL,
+    CONSTRAINT pk_refusal PRIMARY KEY (source, reason)
+);
+
 CREATE TABLE setting (
     name TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -243,6 +252,17 @@ CREATE TABLE timeline_content (
     CONSTRAINT pk_timeline_content PRIMARY KEY (incident_id, seq)
 );
 
+CREATE TABLE trouble (
+    name TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    began_at BIGINT,
+    ended_at BIGINT,
+    seen_at BIGINT NOT NULL,
+    CONSTRAINT pk_trouble PRIMARY KEY (name, subject)
+);
+
 CREATE TABLE user_account (
     id BIGSERIAL NOT NULL,
     name TEXT NOT NULL,
@@ -292,6 +312,8 @@ CREATE TABLE dead_letter (
     CONSTRAINT uq_dead_letter_delivery_id_idx UNIQUE (delivery_id, idx),
     CONSTRAINT fk_dead_letter_delivery_id FOREIGN KEY(delivery_id) REFERENCES delivery (id)
 );
+
+CREATE INDEX ix_dead_letter_open ON dead_letter (at) WHERE cleared_at IS NULL;
 
 CREATE TABLE escalation_policy (
     id BIGSERIAL NOT NULL,

@@ -112,6 +112,15 @@ CREATE TABLE reconciliation (
     CONSTRAINT pk_reconciliation PRIMARY KEY (source)
 );
 
+CREATE TABLE refusal (
+    source TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    began_at BIGINT NOT NULL,
+    last_at BIGINT NOT NULL,
+    CONSTRAINT pk_refusal PRIMARY KEY (source, reason)
+);
+
 CREATE TABLE setting (
     name TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -238,6 +247,17 @@ CREATE TABLE timeline_content (
     CONSTRAINT pk_timeline_content PRIMARY KEY (incident_id, seq)
 );
 
+CREATE TABLE trouble (
+    name TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    began_at BIGINT,
+    ended_at BIGINT,
+    seen_at BIGINT NOT NULL,
+    CONSTRAINT pk_trouble PRIMARY KEY (name, subject)
+);
+
 CREATE TABLE user_account (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
@@ -284,6 +304,8 @@ CREATE TABLE dead_letter (
     CONSTRAINT uq_dead_letter_delivery_id_idx UNIQUE (delivery_id, idx),
     CONSTRAINT fk_dead_letter_delivery_id FOREIGN KEY(delivery_id) REFERENCES delivery (id)
 );
+
+CREATE INDEX ix_dead_letter_open ON dead_letter (at) WHERE cleared_at IS NULL;
 
 CREATE TABLE escalation_policy (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
