@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicedesk.domain.policy import Days, Policy, problems
+from servicedesk.domain.policy import Days, Policy
+from servicedesk.domain.policy_problems import problems
 from servicedesk.errors import FileError
 from servicedesk.files import policies
 
