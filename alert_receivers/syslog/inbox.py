@@ -11,6 +11,7 @@ from .line import Line
 
 UDP, STREAM = 0, 1
 _OVERHEAD = 150  # bytes that a line costs beside its text
+BUSY = 1_500.0  # lines a second from which on waiting for more of them pays; below, a crash shall cost few lines
 
 
 class Inbox:
@@ -23,6 +24,7 @@ class Inbox:
         self._lines, self._bytes = [0, 0], [0, 0]
         self._since: float | None = None  # when the oldest of them came
         self._hurry = self._closed = False
+        self._taken_at, self._busy = time.monotonic(), False
 
     def room(self, lane: int) -> bool:
         return self._lines[lane] < self._max_lines and self._bytes[lane] < self._max_bytes
@@ -54,19 +56,27 @@ class Inbox:
             return self._changed.wait_for(lambda: self.room(lane) or self._closed, timeout)
 
     def take(self, most: int, linger: float, linger_hurried: float) -> list[Line]:
-        """Up to `most` lines: as soon as there are so many, or the oldest waited `linger` seconds. []: it is closed."""
+        """Up to `most` lines: as soon as there are so many, or the oldest waited `linger` seconds. []: it is closed.
+
+        `linger_hurried` holds for senders that wait for their answer, and for streams while few lines come: what was
+        read of a stream and is not stored is lost in a crash; a datagram is lost then anyhow.
+        """
         with self._changed:
             while not self._closed:
                 if self._since is None:
                     self._changed.wait(1.0)
                     continue
-                left = self._since + (linger_hurried if self._hurry else linger) - time.monotonic()
+                left = self._since + (linger_hurried if self._hurries() else linger) - time.monotonic()
                 if self.waiting >= most or left <= 0:
                     break
                 self._changed.wait(left)
-            taken = self._take(most)
+            taken, now = self._take(most), time.monotonic()
+            self._busy, self._taken_at = len(taken) > BUSY * (now - self._taken_at), now
             self._changed.notify_all()
             return taken
+
+    def _hurries(self) -> bool:
+        return self._hurry or (self._lines[STREAM] > 0 and not self._busy)
 
     def close(self) -> None:
         """Nothing more comes in; `take` answers what is left, then []."""

@@ -25,7 +25,7 @@ def optional(name: str) -> str:
 
 def program(name: str) -> str:
     """The path of an installed program; the test is skipped (in CI: fails) where it is missing."""
-    path = shutil.which(name)
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
     if path is None:
         lacking(f"the program {name}")
     assert path is not None

@@ -101,6 +101,8 @@ def step(desk: Desk, budget: int = SLICE, only: int | None = None) -> int:
     """
     attempt = _Attempt(budget)
     ready = {} if desk.db.postgresql else _read_ahead(desk, only)
+    if not ready and not desk.db.postgresql:
+        return 0  # nothing waits: the one writer is not asked for
     try:
         return desk.write(lambda tx: _apply(tx, desk, attempt, ready, only), Priority.SLICE)
     except Busy:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, exists, or_, select
 
+from alert_receivers.syslog.message import SEVERITIES
 from servicedesk.store.db import Tx
-from servicedesk.store.tables import alert, episode, event
+from servicedesk.store.tables import alert, episode, event, syslog_example
 
 from .paging import Page, check_limit, page_of, read_cursor
 from .rows import fill
@@ -118,7 +119,11 @@ def episodes(tx: Tx, alert_id: int, limit: int = 50) -> tuple[Episode, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One distinct statement about an alert, with how often and in which deliveries it was seen."""
+    """One distinct statement about an alert, with how often and in which deliveries it was seen.
+
+    Of an alert that is born from syslog: one line that was kept, newest first; its times and count are those of the
+    statement that it belongs to. at: when it was said; raw: the line as it came; delivery: where the line is stored.
+    """
 
     id: int
     alert_id: int
@@ -130,14 +135,96 @@ class Event:
     first_seq: int
     last_seq: int
     count: int
+    text: str = ""
+    host: str = ""
+    app: str = ""
+    severity: str = ""
+    at: datetime | None = None
+    raw: str = ""
+    delivery: int | None = None
+
+
+_STATEMENT = (
+    "id",
+    "alert_id",
+    "status",
+    "starts_at",
+    "ends_at",
+    "first_at",
+    "last_at",
+    "first_seq",
+    "last_seq",
+    "count",
+)
 
 
 def events(tx: Tx, alert_id: int, *, cursor: str = "", limit: int = 100) -> Page[Event]:
-    """A page of an alert's events, the newest first."""
+    """A page of an alert's events, the newest first: its kept lines, where it is born from syslog."""
+    check_limit(limit)
+    if tx.run(select(exists().where(syslog_example.c.digest == _digest(alert_id)))).scalar():
+        return _lines(tx, alert_id, cursor, limit)
+    return statements(tx, alert_id, cursor=cursor, limit=limit)
+
+
+def statements(tx: Tx, alert_id: int, *, cursor: str = "", limit: int = 100) -> Page[Event]:
+    """A page of an alert's distinct statements, the newest first."""
     check_limit(limit)
     after = read_cursor(cursor, int)
-    query = select(event).where(event.c.alert_id == alert_id)
+    c = alert.c
+    query = select(event, c.summary, c.severity, c.labels).join(alert, c.id == event.c.alert_id)
+    query = query.where(event.c.alert_id == alert_id)
     if after is not None:
         query = query.where(event.c.id < after[0])
-    found = [fill(Event, r) for r in tx.run(query.order_by(event.c.id.desc()).limit(limit + 1)).mappings()]
+    found = [_event(r) for r in tx.run(query.order_by(event.c.id.desc()).limit(limit + 1)).mappings()]
     return page_of(found, limit, lambda e: (e.id,))
+
+
+def _event(r: Any) -> Event:
+    labels = r["labels"]
+    host, app = (next((labels[n] for n in names if labels.get(n)), "") for names in (_HOSTS, _APPS))
+    said = {"text": r["summary"], "severity": r["severity"], "at": r["starts_at"]}
+    return Event(**{name: r[name] for name in _STATEMENT}, **said, host=host, app=app)
+
+
+_HOSTS, _APPS = ("host", "instance", "node"), ("app", "job")  # labels that say where, and what
+
+
+def kept_lines(tx: Tx, alert_id: int) -> list[Event]:
+    """The syslog lines that are kept of an alert (at most a hundred), the newest first."""
+    x = syslog_example.c
+    rows = tx.run(
+        select(syslog_example).where(x.digest == _digest(alert_id)).order_by(x.delivery_id.desc(), x.slot.desc())
+    )
+    found = rows.mappings().all()
+    if not found:
+        return []
+    seqs = {r["delivery_id"] for r in found}
+    e = event.c
+    query = select(event).where(e.alert_id == alert_id, e.last_seq >= min(seqs), e.first_seq <= max(seqs))
+    said = tx.run(query.order_by(e.id.desc()).limit(1_000)).mappings().all()
+    return [_line(alert_id, r, next((s for s in said if _holds(s, r)), None)) for r in found]
+
+
+def _holds(statement: Any, line: Any) -> bool:
+    return bool(statement["first_seq"] <= line["delivery_id"] <= statement["last_seq"])
+
+
+def _line(alert_id: int, r: Any, statement: Any) -> Event:
+    at, seq = r["at"], r["delivery_id"]
+    alone = {"status": "firing", "starts_at": at, "ends_at": None, "first_at": r["arrived_at"], "count": 1}
+    alone |= {"last_at": r["arrived_at"], "first_seq": seq, "last_seq": seq}
+    of = {name: (statement or alone)[name] for name in alone}
+    said = {name: r[name] for name in ("text", "host", "app", "raw")}
+    return Event(id=r["slot"], alert_id=alert_id, **of, **said, severity=SEVERITIES[r["severity"]], at=at, delivery=seq)
+
+
+def _lines(tx: Tx, alert_id: int, cursor: str, limit: int) -> Page[Event]:
+    after = read_cursor(cursor, int, int)
+    found = kept_lines(tx, alert_id)
+    if after is not None:
+        found = [e for e in found if (e.delivery or 0, e.id) < after]
+    return page_of(found[: limit + 1], limit, lambda e: (e.delivery, e.id))
+
+
+def _digest(alert_id: int) -> Any:
+    return select(alert.c.digest).where(alert.c.id == alert_id).scalar_subquery()

@@ -41,10 +41,18 @@ def alert_page(alert_id: int) -> str:
         if found is None:
             raise NotFound("There is no such alert.")
         episodes = views.episodes(tx, alert_id)
-        events = views.events(tx, alert_id, cursor=request.args.get("cursor", ""), limit=50)
+        events = views.statements(tx, alert_id, cursor=request.args.get("cursor", ""), limit=50)
+        lines = views.kept_lines(tx, alert_id)
         ids = {i for i in (found.incident_id, *(e.incident_id for e in episodes)) if i is not None}
         tickets = queue.rows(tx, sorted(ids, reverse=True))
     following = url_for("ui.alert_page", alert_id=alert_id, cursor=events.next) if events.next else ""
     return shell(
-        "alert/page.html", "alerts", a=found, episodes=episodes, events=events, tickets=tickets, next=following
+        "alert/page.html",
+        "alerts",
+        a=found,
+        episodes=episodes,
+        events=events,
+        lines=lines,
+        tickets=tickets,
+        next=following,
     )
