@@ -18,7 +18,7 @@ declare -A part_of=(
 )
 # Debian lets only one of rsyslog and syslog-ng be installed: the second is unpacked, with its libraries, where
 # tests/support/syslog_programs.py looks for it.
-unpacked=${SERVICEDESK_TEST_PROGRAMS:-$HOME/.cache/servicedesk-tests}/syslog-ng
+unpacked=${SERVICEDESK_TEST_PROGRAMS:-${HOME:-/root}/.cache/servicedesk-tests}/syslog-ng
 syslog_ng=(syslog-ng-core libivykis0 libnet1 libwrap0 libpcre3 libjson-c5 libglib2.0-0)
 # What playbooks are tried against: their tests are skipped where these cannot be had, in CI too.
 declare -A optional_of=(
@@ -35,7 +35,7 @@ PATH=$PATH:/usr/sbin:/sbin
 wished() { for p in "${!optional_of[@]}"; do command -v "$p" >/dev/null 2>&1 || echo "$p"; done; }
 missing() {
   for p in "${!package_of[@]}"; do command -v "$p" >/dev/null 2>&1 || echo "$p"; done
-  for p in "${!part_of[@]}"; do compgen -G "/usr/lib/*/rsyslog/$p" >/dev/null || echo "$p"; done
+  for p in "${!part_of[@]}"; do compgen -G "${RSYSLOG_MODDIR:-/usr/lib/*/rsyslog}/$p" >/dev/null || echo "$p"; done
   command -v syslog-ng >/dev/null 2>&1 || [ -x "$unpacked/usr/sbin/syslog-ng" ] || echo syslog-ng
 }
 package() { echo "${package_of[$1]:-${part_of[$1]:-}}"; }

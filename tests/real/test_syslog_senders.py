@@ -144,12 +144,12 @@ LOST, DOUBLED = 8 + RATE // 10, 1
 
 def flood(relay: Rsyslog) -> None:
     """MESSAGES at RATE, each with its number."""
-    began = time.monotonic()
+    began, pause = time.monotonic(), threading.Event()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as local:
         local.connect(str(relay.socket))
         for n in range(MESSAGES):
             while (late := began + n / RATE - time.monotonic()) > 0:
-                time.sleep(late)
+                pause.wait(late)
             local.send(b"<30>Nov 21 21:02:43 flood: number %d." % n)
 
 
