@@ -117,13 +117,13 @@ def record_step(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str
     desk.write(change)
 
 
-def run_check(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str) -> None:
+def run_check(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str) -> int:
     """Ask a step's check now, again or for the first time; "verify:" + id names one of the verify section.
 
-    Raises NotFound, BadInput (it cannot be asked here), Refused.
+    Answers the asking's id. Raises NotFound, BadInput (it cannot be asked here), Refused.
     """
 
-    def change(tx: Tx) -> None:
+    def change(tx: Tx) -> int:
         run = _run(tx, desk, actor, number, run_id)
         spec = files.stored(run.source).check(step_id)
         if spec is None:
@@ -131,10 +131,19 @@ def run_check(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str) 
         if why := _barred(tx, desk) or asking.not_possible(spec, desk.config):
             raise BadInput({"check": why})
         ask = {"incident_id": number, "run_id": run_id, "hash": run.hash, "step": step_id, "asked_by": actor.id}
-        asking.add(tx, desk, [ask | {"purpose": asking.PERSON, "priority": asking.URGENT}])
         tx.after_commit.append(lambda: desk.wake.notify("changes"))
+        return asking.add_one(tx, desk, ask | {"purpose": asking.PERSON, "priority": asking.URGENT})
 
-    desk.write(change)
+    return desk.write(change)
+
+
+def plan(desk: Desk, number: int, run_id: int) -> tuple[RunState, tuple[asking.Dry, ...]]:
+    """What each check of a playbook on a ticket would ask, exactly; nothing is asked. Raises NotFound."""
+    state = next((run for run in runs(desk, number) if run.recorded.id == run_id), None)
+    if state is None:
+        raise NotFound(f"{shown(number)} has no playbook run {run_id}.")
+    values = resolve(state.playbook.parameters, state.recorded.labels)
+    return state, asking.dry_run(state.playbook, values, desk.config)
 
 
 def cancel_check(desk: Desk, actor: Actor, number: int, run_id: int, step_id: str) -> None:

@@ -72,6 +72,13 @@ def add_asks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
         tx.run(insert(check_ask), [dict(_EMPTY_ASK) | dict(row) for row in rows])
 
 
+def add_ask(tx: Tx, row: Mapping[str, Any]) -> int:
+    """Write one question; answers its id."""
+    values = dict(_EMPTY_ASK) | dict(row)
+    new_id: int = tx.run(insert(check_ask).values(values).returning(_ASK.id)).scalar_one()
+    return new_id
+
+
 _EMPTY_ASK: dict[str, Any] = {
     "incident_id": None,
     "run_id": None,

@@ -23,9 +23,15 @@ from cryptography.x509.oid import NameOID
 
 from servicedesk.checks.registry import CHECKS
 from servicedesk.config import Checks, Config
+from servicedesk.desk import Desk as Open
+from servicedesk.desk import open_desk
 from servicedesk.domain.checks import Ask, Result
+from servicedesk.domain.incident import Actor
 from servicedesk.domain.parameters import Parameter, resolve
 from servicedesk.services.checks import execute
+from tests.checks.worked import BOOK
+from tests.support.clock import Clock
+from tests.support.crew import crew
 
 LOOPBACK = Config(checks=Checks(allow=("127.0.0.0/8", "::1")))
 
@@ -199,3 +205,20 @@ def listen() -> Iterator[Callable[..., Listener]]:
     yield begin
     for listener in made:
         listener.close()
+
+
+@pytest.fixture
+def own(engine_url: str, tmp_path: Path, clock: Clock, web: Web) -> Iterator[Open]:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "own.yaml").write_text(BOOK.format(url=web.url))
+    settings = Checks(allow=("127.0.0.0/8",))
+    config = Config(data_dir=str(tmp_path / "data"), database_url=engine_url, playbooks=str(folder), checks=settings)
+    opened = open_desk(config, clock.now)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def people(own: Open) -> dict[str, Actor]:
+    return crew(own)

@@ -1,81 +1,19 @@
 """Checks of tickets: queued with the opening, asked once however many ask, kept in budgets, stopped by the switch."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from servicedesk.config import Checks, Config
-from servicedesk.desk import Desk, open_desk
+from servicedesk.desk import Desk
 from servicedesk.domain.incident import Actor, Facts
 from servicedesk.domain.lifecycle import checklist
 from servicedesk.errors import BadInput, NotAllowed, Refused
 from servicedesk.services import checks, incidents, playbooks, resolution
-from servicedesk.services.incidents import NewTicket
 from servicedesk.store.tables import check_ask, check_run, observation, verification
 from tests.checks.conftest import Web, plain
+from tests.checks.worked import ask, opened, outcomes, run_of
 from tests.support.clock import Clock
-from tests.support.crew import crew
-
-BOOK = """schema: 2
-id: own
-title: Own
-match: [{{type: request}}]
-parameters: {{target: {{type: url, default: "{url}/"}}}}
-steps:
-  - {{id: up, title: Up?, auto: true, check: {{type: http, url: "${{target}}", attempts: 1}}}}
-  - id: fork
-    title: Which way?
-    decision:
-      by: up
-      branches:
-        - {{id: good, title: It answers, when: pass, steps: [one]}}
-        - {{id: bad, title: It does not, when: fail, steps: [two]}}
-  - {{id: one, title: One, instruction: x}}
-  - {{id: two, title: Two, instruction: x, mandatory: true}}
-verify:
-  soak: 30m
-  checks:
-    - {{id: up, title: It answers, check: {{type: http, url: "${{target}}", attempts: 1}}}}
-"""
-
-
-@pytest.fixture
-def own(engine_url: str, tmp_path: Path, clock: Clock, web: Web) -> Iterator[Desk]:
-    folder = tmp_path / "own"
-    folder.mkdir()
-    (folder / "own.yaml").write_text(BOOK.format(url=web.url))
-    settings = Checks(allow=("127.0.0.0/8",))
-    config = Config(data_dir=str(tmp_path / "data"), database_url=engine_url, playbooks=str(folder), checks=settings)
-    opened = open_desk(config, clock.now)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def people(own: Desk) -> dict[str, Actor]:
-    return crew(own)
-
-
-def opened(desk: Desk, people: dict[str, Actor]) -> int:
-    form = NewTicket(type="request", title="T", category="workplace", service="unknown", impact=2, urgency=2)
-    return incidents.open_ticket(desk, people["owner"], form)
-
-
-def run_of(desk: Desk, number: int) -> playbooks.RunState:
-    return next(r for r in playbooks.runs(desk, number) if r.playbook.id == "own")
-
-
-def outcomes(desk: Desk, number: int) -> dict[str, str]:
-    return {s.id: r.outcome for s, r in run_of(desk, number).steps}
-
-
-def ask(desk: Desk, query: Any) -> Any:
-    with desk.read() as tx:
-        return tx.run(query).all()
 
 
 @pytest.mark.feature("P3", "P4")

@@ -111,3 +111,9 @@ def add(tx: Tx, desk: Desk, rows: Iterable[Mapping[str, Any]]) -> None:
     if rows:
         store.add_asks(tx, rows)
         wake(tx, desk)
+
+
+def add_one(tx: Tx, desk: Desk, row: Mapping[str, Any]) -> int:
+    """The same for one question; answers its id."""
+    wake(tx, desk)
+    return store.add_ask(tx, dict(row) | {"state": "waiting", "asked_at": tx.now})

@@ -133,11 +133,16 @@ class Step:
     note: str
     actor: str
     at: datetime | None
+    branch: str = ""
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A playbook's use on the ticket, with the full source text that was attached."""
+    """A playbook's use on the ticket, with the full source text that was attached.
+
+    helped: what a person said on resolving, and which step most; None: nobody said.
+    """
 
     id: int
     playbook: str
@@ -147,6 +152,8 @@ class Run:
     attached_at: datetime
     steps: tuple[Step, ...]
     labels: dict[str, str] = field(default_factory=dict)
+    helped: bool | None = None
+    helped_step: str = ""
 
 
 def find(tx: Tx, incident_id: int) -> Ticket | None:
@@ -220,6 +227,8 @@ def runs(tx: Tx, incident_id: int) -> tuple[Run, ...]:
             r["attached_at"],
             tuple(steps.get(r["id"], ())),
             r["labels"] or {},
+            r["helped"],
+            r["helped_step"] or "",
         )
         for r in found
     )
@@ -236,7 +245,7 @@ def _steps(tx: Tx, run_ids: list[int]) -> dict[int, list[Step]]:
     )
     found: dict[int, list[Step]] = {}
     for r in tx.run(query).mappings():
-        step = Step(r["step"], r["position"], r["mandatory"], r["outcome"] or "", r["note"], r["actor"], r["at"])
+        step = fill(Step, r, outcome=r["outcome"] or "", branch=r["branch"] or "")
         found.setdefault(r["run_id"], []).append(step)
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import and_, select
 
+from servicedesk.domain.incident import AUTOMATION
 from servicedesk.store.db import Tx
 from servicedesk.store.tables import timeline, timeline_content, user
 
@@ -17,7 +18,7 @@ from .rows import shown_name
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line. actor: "" for the system; content: None once erased."""
+    """One line. actor: "" for the system, "automation" for a sender's own handling; content: None once erased."""
 
     seq: int
     at: datetime
@@ -43,7 +44,12 @@ def entries(tx: Tx, incident_id: int, *, newest: bool = False, cursor: str = "",
     if after is not None:
         query = query.where(timeline.c.seq < after[0] if newest else timeline.c.seq > after[0])
     found = [
-        Entry(r["seq"], r["at"], r["kind"], r["actor_id"], r["actor"], r["actor_role"], r["rule"], r["content"])
+        Entry(r["seq"], r["at"], r["kind"], r["actor_id"], _who(r), r["actor_role"], r["rule"], r["content"])
         for r in tx.run(query.limit(limit + 1)).mappings()
     ]
     return page_of(found, limit, lambda e: (e.seq,))
+
+
+def _who(r: Any) -> str:
+    """A person's name; a sender's own machinery is told apart from the desk itself."""
+    return str(r["actor"] or (AUTOMATION.name if r["actor_role"] == AUTOMATION.name else ""))

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from . import (
     alerts,
+    checks,
     deliveries,
     documents,
     followups,
@@ -34,6 +35,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         followups.bp,
         talk.bp,
         playbooks.bp,
+        checks.bp,
         organisation.bp,
         tokens.bp,
         documents.bp,

@@ -108,15 +108,50 @@ class StepOut(msgspec.Struct, frozen=True):
     note: str
     actor: str
     at: datetime | None
+    branch: str
+    left_out: bool
+
+
+class CheckOut(msgspec.Struct, frozen=True):
+    """One asking of a check.
+
+    check_run: the execution that answers it, shared by all who asked exactly this at that time; purpose: diagnosis,
+    baseline, verify, person or preview; state: waiting, queued, running, done or cancelled; verdict: pass, fail,
+    inconclusive, or "" while it is under way; asked: exactly what, line by line; output: bytes of its details.
+    """
+
+    id: int
+    run_id: int | None
+    step: str
+    purpose: str
+    state: str
+    verdict: str
+    summary: str
+    type: str
+    target: str
+    asked: tuple[str, ...]
+    found: dict[str, Any]
+    check_run: int | None
+    tries: int
+    output: int
+    output_cut: bool
+    seconds: float | None
+    asked_by: str
+    asked_at: datetime
+    ended_at: datetime | None
 
 
 class RunOut(msgspec.Struct, frozen=True):
+    """helped: what a person said on resolving, null: nobody said; helped_step: which step most."""
+
     id: int
     playbook: str
     title: str
     hash: str
     attached_at: datetime
     steps: list[StepOut]
+    helped: bool | None
+    helped_step: str
 
 
 class GuardOut(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from servicedesk.web.i18n import gettext as _
+from servicedesk.web.i18n import marked
 
 from .words import Words
 
@@ -144,15 +145,59 @@ def _alert(b: Book, c: Content) -> Line:
 
 
 def _playbook(b: Book, c: Content) -> Line:
+    event = c.get("event")
+    if event in ("helped", "did_not_help"):
+        told = _("The playbook helped") if event == "helped" else _("The playbook did not help")
+        return Line(told, "grey", "book-open", details=_pairs({"playbook": c.get("playbook"), "step": c.get("step")}))
     text = _("Playbook attached: %(title)s") % {"title": c.get("title") or c.get("playbook", "")}
     return Line(text, "grey", "book-open", details=_pairs({"version": c.get("version", "")}))
 
 
 def _step(b: Book, c: Content) -> Line:
     outcome = str(c.get("event") or c.get("outcome") or "")
+    if outcome == "branch":
+        return Line(f"{c.get('title') or c.get('step', '')}: {c.get('answer', '')}", "blue", "arrow-right")
     sign = {"done": ("green", "check"), "skipped": ("grey", "skip-forward")}.get(outcome, ("amber", "x"))
     text = f"{b.words.plain('outcome', outcome)}: {c.get('title') or c.get('step', '')}"
     return Line(text, sign[0], sign[1], str(c.get("note") or ""))
+
+
+def _check(b: Book, c: Content) -> Line:
+    """What a check found, a look at a fix, or that one was taken back."""
+    title, verdict = str(c.get("title") or c.get("step", "")), str(c.get("verdict", ""))
+    if c.get("event") == "cancelled":
+        return Line(_("Check taken back: %(title)s") % {"title": title}, "grey", "ban")
+    tone = {"pass": "green", "fail": "red"}.get(verdict, "amber")
+    text = f"{title}: {b.words.plain('verdict', verdict)}"
+    if c.get("event") == "observed":
+        text = _("Looked at the fix: %(result)s") % {"result": text}
+    details = {"kind": c.get("check"), "asked by": b.person(c["asked_by"]) if c.get("asked_by") else ""}
+    return Line(text, tone, "activity", str(c.get("summary") or ""), details=_pairs(details))
+
+
+_SILENCES = {
+    "set": marked("Silenced in the Alertmanager"),
+    "extended": marked("Silence extended"),
+    "expired": marked("Silence ended"),
+    "over": marked("The silence is over"),
+    "ended_with_ticket": marked("Silence ended with the ticket"),
+}
+
+
+def _silence(b: Book, c: Content) -> Line:
+    event = str(c.get("event", ""))
+    details = {"until": c.get("until"), "labels": c.get("labels"), "id": c.get("silence")}
+    text = _(_SILENCES[event]) if event in _SILENCES else event
+    return Line(text, "grey", "bell", str(c.get("text") or ""), details=_pairs(details))
+
+
+def _automation(b: Book, c: Content) -> Line:
+    """What a sender's own handling did (P10); its words are shown as text."""
+    outcome = str(c.get("outcome", ""))
+    tone = {"succeeded": "green", "failed": "red"}.get(outcome, "blue")
+    text = f"{_('Automation')}: {c.get('name', '')} · {b.words.plain('automation', outcome)}"
+    details = {"posted by": c.get("posted_by"), "log": c.get("url"), "details": c.get("details")}
+    return Line(text, tone, "settings", str(c.get("summary") or ""), details=_pairs(details))
 
 
 def _follow_up(what: str) -> Callable[[Book, Content], Line]:
@@ -230,6 +275,9 @@ _KINDS: dict[str, Callable[[Book, Content], Line]] = {
     "alert": _alert,
     "playbook": _playbook,
     "playbook_step": _step,
+    "check": _check,
+    "silence": _silence,
+    "automation": _automation,
     "action": _follow_up("action"),
     "task": _follow_up("task"),
     "second_person": _second,

@@ -6,15 +6,15 @@ from importlib import import_module
 
 from flask import Flask
 
-from . import filters
+from . import filters, guides
 from .blueprint import pages
 from .links import where
 from .page import common
 from .sentences import say
 
 MODULES = (
-    "home", "sign", "queue", "tickets", "working", "mine", "reviews", "inbox", "alerts", "deliveries", "playbooks",
-    "people", "tokens", "settings", "helping", "portal",
+    "home", "sign", "queue", "tickets", "working", "asking", "mine", "reviews", "inbox", "alerts", "deliveries",
+    "playbooks", "people", "tokens", "settings", "helping", "portal",
 )  # fmt: skip
 
 
@@ -23,6 +23,6 @@ def register(app: Flask) -> None:
     for name in MODULES:
         import_module(f"{__package__}.{name}")
     filters.prepare(app)
-    app.jinja_env.globals.update(where=where, say=say)
+    app.jinja_env.globals.update(where=where, say=say, plotted=guides.plotted)
     app.context_processor(common)
     app.register_blueprint(pages)

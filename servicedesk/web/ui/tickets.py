@@ -12,7 +12,7 @@ from servicedesk.domain import lifecycle
 from servicedesk.domain.incident import CANCELLED, CLOSED, WORKING, Actor, Facts
 from servicedesk.errors import NotFound
 from servicedesk.services import incidents
-from servicedesk.services.playbooks import with_texts
+from servicedesk.store.db import Tx
 from servicedesk.store.views import gates as gate_views
 from servicedesk.store.views import nav, recurrence, reviews, ticket, timeline
 from servicedesk.store.views.ticket import Ticket
@@ -20,7 +20,7 @@ from servicedesk.web import auth, i18n
 from servicedesk.web.context import desk
 from servicedesk.web.i18n import gettext as _
 
-from . import moves
+from . import guides, moves
 from .blueprint import get, post
 from .entries import Book
 from .forms import Form, filled
@@ -67,7 +67,7 @@ def show(number: int, **forms: Any) -> str:
         open_moves=possible,
         barred_moves=barred,
         locked=_locked(t),
-        may=_may(actions),
+        may=may(actions),
         gates=shown,
         missing=sum(1 for g in shown if g.mark == "open"),
         stations=stations(facts, actor),
@@ -82,13 +82,10 @@ def _records(t: Ticket) -> dict[str, Any]:
         counts = ticket.member_counts(tx, t.id)
         versions = reviews.versions(tx, t.id)
         notices = gate_views.notices(tx, t.id)
-        attached = ticket.runs(tx, t.id)
         return {
             "members": members,
             "member_counts": counts,
             "more_members": sum(counts.values()) - len(members),
-            "runs": [run_shown(run) for run in attached],
-            "tasks": gate_views.tasks(tx, t.id),
             "verifications": gate_views.verifications(tx, t.id),
             "confirmations": gate_views.confirmations(tx, t.id),
             "newest_review": versions[0] if versions else None,
@@ -96,8 +93,14 @@ def _records(t: Ticket) -> dict[str, Any]:
             "failed_notices": any(n.state == "failed" for n in notices),
             "related": ticket.related(tx, t),
             "before": recurrence.before(tx, t.recurrence_of),
-            "attachable": _attachable(t, attached),
+            **guide(tx, t),
         }
+
+
+def guide(tx: Tx, t: Ticket) -> dict[str, Any]:
+    """What the playbook panel needs."""
+    panel = guides.panel(tx, t)
+    return {"panel": panel, "tasks": gate_views.tasks(tx, t.id), "attachable": _attachable(t, panel.runs)}
 
 
 def _timeline(number: int) -> dict[str, Any]:
@@ -116,34 +119,7 @@ def _timeline(number: int) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class RunShown:
-    """A playbook's use with the texts of the source that was attached."""
-
-    id: int
-    title: str
-    hash: str
-    summary: str
-    links: tuple[Any, ...]
-    steps: tuple[dict[str, Any], ...]
-    done: int
-    current: str
-
-
-def run_shown(run: ticket.Run) -> RunShown:
-    state = with_texts(run)
-    steps = tuple(
-        {name: getattr(recorded, name) for name in recorded.__slots__}
-        | {"title": text.title, "instruction": text.instruction}
-        for text, recorded in state.steps
-    )
-    done = sum(1 for s in steps if s["outcome"] in ("done", "skipped"))
-    book = state.playbook
-    current = next((s["step"] for s in steps if not s["outcome"]), "")
-    return RunShown(run.id, run.title, run.hash, book.summary, book.links, steps, done, current)
-
-
-def _attachable(t: Ticket, attached: tuple[ticket.Run, ...]) -> list[Any]:
+def _attachable(t: Ticket, attached: tuple[guides.RunShown, ...]) -> list[Any]:
     if t.status not in WORKING:
         return []
     have = {run.playbook for run in attached}
@@ -156,7 +132,7 @@ def _locked(t: Ticket) -> str:
     return _("It is cancelled and locked.") if t.status == CANCELLED else ""
 
 
-def _may(actions: Mapping[str, Any]) -> dict[str, bool]:
+def may(actions: Mapping[str, Any]) -> dict[str, bool]:
     """What the page itself offers besides the buttons: True where the action is open."""
     return {name: name in actions and actions[name] is None for name in lifecycle.ACTIONS}
 
@@ -226,7 +202,7 @@ def _requester_data(actor: Actor, t: Ticket, facts: Facts) -> dict[str, Any]:
         "t": t,
         "timeline": [e for e in page.items if e.kind in public],
         "book": Book(Words(desk().policy, i18n.language(), agent=False), names),
-        "may": _may(actions),
+        "may": may(actions),
         "comment_form": filled(),
         "confirm_form": filled(version=t.version, ticket=t.number),
     }

@@ -71,6 +71,26 @@ _PLAIN: dict[str, dict[str, str]] = {
         "fail": marked("Failed"),
         "inconclusive": marked("Inconclusive"),
     },
+    "check_state": {
+        "waiting": marked("Waits to be asked"),
+        "queued": marked("Queued"),
+        "running": marked("Being asked"),
+        "done": marked("Done"),
+        "cancelled": marked("Cancelled"),
+    },
+    "automation": {
+        "started": marked("started"),
+        "succeeded": marked("succeeded"),
+        "failed": marked("failed"),
+        "skipped": marked("skipped"),
+    },
+    "purpose": {
+        "diagnosis": marked("when the ticket opened"),
+        "baseline": marked("baseline"),
+        "verify": marked("verification"),
+        "person": marked("on demand"),
+        "preview": marked("preview"),
+    },
     "outcome": {"done": marked("Done"), "skipped": marked("Skipped"), "failed": marked("Did not help")},
     "task": {"open": marked("Open"), "done": marked("Done"), "skipped": marked("Skipped")},
     "action_status": {

@@ -56,7 +56,14 @@ const typing = (element) => element.closest("input, textarea, select, [contented
 let prefix = "";
 
 function rows() {
-  return [...document.querySelectorAll("[data-rows] tbody tr")];
+  const listed = [...document.querySelectorAll("[data-rows] tbody tr")];
+  return listed.length ? listed : [...document.querySelectorAll("[data-step]")];
+}
+const marked = () => $("[data-step][aria-selected=true]");
+function press(selector) {
+  const place = marked();
+  if (place) $("details", place).open = true;
+  $(selector, place ?? document.createElement("i"))?.click();
 }
 function step(by) {
   const all = rows();
@@ -65,7 +72,7 @@ function step(by) {
   const next = all[Math.max(0, Math.min(all.length - 1, at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by))];
   all.forEach((row) => row.removeAttribute("aria-selected"));
   next.setAttribute("aria-selected", "true");
-  $("a", next)?.focus({ preventScroll: true });
+  $("summary, a", next)?.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
 }
 const goes = { q: "/queue", m: "/queue?owner=me", r: "/reviews" };
@@ -75,9 +82,13 @@ const keys = {
   k: () => step(-1),
   n: () => location.assign("/incidents/new"),
   c: () => $("[data-note]")?.focus(),
+  x: () => press(".tick [value=done]"),
+  r: () => press("[data-run]"),
+  s: () => { press("none"); $("input[name=note]", marked() ?? document.createElement("i"))?.focus(); },
   "?": () => $("#keys")?.showModal(),
   g: () => { prefix = "g"; setTimeout(() => { prefix = ""; }, 1200); },
 };
+for (let n = 1; n <= 9; n += 1) keys[n] = () => press(`.branches button:nth-of-type(${n})`);
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || $("dialog[open]")) return;
   if (prefix === "g" && goes[event.key]) {
@@ -107,6 +118,33 @@ function refresh() {
 }
 const every = Number($("#live[data-refresh]")?.dataset.refresh);
 if (every) setInterval(refresh, every * 1000);
+
+// --- the playbooks of a ticket follow their checks: asked often while one runs, seldom otherwise; 204 changes nothing --
+const opened = new Map();
+document.addEventListener("click", (event) => {
+  const details = event.target.closest("summary")?.parentElement;
+  if (details?.id) opened.set(details.id, !details.open);
+});
+function follow() {
+  const live = $("[data-live]");
+  const pause = Number(live?.dataset.every);
+  if (!pause) return;
+  setTimeout(async () => {
+    const now = $("[data-live]");
+    const busy = document.hidden || dialog.open || (now?.contains(document.activeElement) && typing(document.activeElement));
+    if (now && !busy) {
+      const chosen = marked()?.id;
+      await htmx.ajax("GET", now.dataset.live, { target: "[data-live]", swap: "outerMorph" }).catch(() => {});
+      for (const [id, open] of opened) {
+        const details = document.getElementById(id);
+        if (details) details.open = open;
+      }
+      if (chosen) document.getElementById(chosen)?.setAttribute("aria-selected", "true");
+    }
+    follow();
+  }, pause * 1000);
+}
+follow();
 
 // --- a long text is not lost by closing the tab --------------------------------------------------------------------
 let dirty = false;
