@@ -298,15 +298,10 @@ def _tell(desk: Desk) -> int:
 
 def stopped(desk: Desk) -> dict[str, Any] | None:
     """Who stopped all checks, when and why: {"by", "at", "reason"}; None while they run."""
-    with desk.read() as tx:
-        return stopped_in(tx, desk)
-
-
-def stopped_in(tx: Tx, desk: Desk) -> dict[str, Any] | None:
-    """The same inside a transaction."""
     if not desk.config.checks.enabled:
         return {"by": "the configuration", "at": "", "reason": "checks.enabled is false"}
-    return asking.stopped(tx)
+    with desk.read() as tx:
+        return asking.stopped(tx)
 
 
 def stop(desk: Desk, actor: Actor, reason: str) -> None:

@@ -9,7 +9,7 @@ from flask import Response, request
 from servicedesk.domain.lifecycle import allowed
 from servicedesk.errors import BadInput, NotFound
 from servicedesk.services import playbooks
-from servicedesk.store.views import checks
+from servicedesk.store.views import checks, gates
 from servicedesk.web.context import desk
 
 from . import guides, tickets
@@ -25,13 +25,12 @@ ENOUGH = 4000  # characters of an output that stand on the page; the rest is in 
 def panel(number: int) -> Any:
     """The playbook panel alone, for a page that follows along; 204 while nothing changed since `stamp`."""
     need_staff()
-    with desk().read() as tx:
-        if request.args.get("stamp") == guides.stamp(tx, number):
-            return Response(status=204)
+    if request.args.get("stamp") == guides.stamp(number):
+        return Response(status=204)
     actor, t, facts = tickets.load(number)
     with desk().read() as tx:
-        data = tickets.guide(tx, t)
-    return shell("incident/panel.html", t=t, may=tickets.may(allowed(facts, actor)), typed_notes={}, **data)
+        tasks = gates.tasks(tx, number)
+    return shell("incident/panel.html", t=t, may=tickets.may(allowed(facts, actor)), tasks=tasks, **tickets.guide(t))
 
 
 @post(f"{RUN}/steps/<step>/check")

@@ -13,7 +13,6 @@ from servicedesk.domain.playbook import VERIFY, Decision, Step
 from servicedesk.services import checks
 from servicedesk.services.playbooks import RunState, with_texts
 from servicedesk.services.shared.asking import not_possible
-from servicedesk.store.db import Tx
 from servicedesk.store.views import checks as check_views
 from servicedesk.store.views import observations, ticket
 from servicedesk.store.views.checks import Shown
@@ -92,17 +91,26 @@ class Panel:
     stopped: dict[str, Any] | None
 
 
-def panel(tx: Tx, t: ticket.Ticket) -> Panel:
+def panel(t: ticket.Ticket) -> Panel:
     """The panel of a ticket: few queries, whatever it carries."""
-    found = check_views.newest(tx, t.id)
-    watched = {(w.run_id, w.cycle): w for w in observations.of_ticket(tx, t.id)}
-    drawn = tuple(_run(run, found, watched.get((run.id, t.cycle))) for run in ticket.runs(tx, t.id))
-    return Panel(drawn, stamp(tx, t.id), any(one.under_way for one in found.values()), checks.stopped_in(tx, desk()))
+    with desk().read() as tx:
+        found, mark = check_views.newest(tx, t.id), check_views.stamp(tx, t.id)
+        watched = {(w.run_id, w.cycle): w for w in observations.of_ticket(tx, t.id)}
+        attached = ticket.runs(tx, t.id)
+    stopped = checks.stopped(desk())
+    drawn = tuple(_run(run, found, watched.get((run.id, t.cycle))) for run in attached)
+    return Panel(drawn, _mark(mark, stopped), any(one.under_way for one in found.values()), stopped)
 
 
-def stamp(tx: Tx, number: int) -> str:
+def stamp(number: int) -> str:
     """Changes with the ticket's timeline, its checks, and the switch of all checks."""
-    return check_views.stamp(tx, number) + ("-stopped" if checks.stopped_in(tx, desk()) else "")
+    with desk().read() as tx:
+        mark = check_views.stamp(tx, number)
+    return _mark(mark, checks.stopped(desk()))
+
+
+def _mark(mark: str, stopped: Mapping[str, Any] | None) -> str:
+    return mark + ("-stopped" if stopped else "")
 
 
 def _run(run: ticket.Run, found: Found, watched: Watched | None) -> RunShown:

@@ -27,7 +27,8 @@ def playbooks_page() -> str:
 def _list(form: Form) -> str:
     books = desk().playbooks
     with desk().read() as tx:
-        load, stopped = check_views.load(tx), checks.stopped_in(tx, desk())
+        load = check_views.load(tx)
+    stopped = checks.stopped(desk())
     data = {"books": books.all, "errors": books.errors, "load": load, "stopped": stopped, "form": form}
     return shell("playbook/list.html", "playbooks", **data)
 

@@ -12,7 +12,6 @@ from servicedesk.domain import lifecycle
 from servicedesk.domain.incident import CANCELLED, CLOSED, WORKING, Actor, Facts
 from servicedesk.errors import NotFound
 from servicedesk.services import incidents
-from servicedesk.store.db import Tx
 from servicedesk.store.views import gates as gate_views
 from servicedesk.store.views import nav, recurrence, reviews, ticket, timeline
 from servicedesk.store.views.ticket import Ticket
@@ -57,7 +56,7 @@ def show(number: int, **forms: Any) -> str:
         return shell("my/ticket.html", "my", **(_requester_data(actor, t, facts) | forms))
     actions = lifecycle.allowed(facts, actor)
     possible, barred = moves.buttons(facts, actions)
-    data = _records(t) | _timeline(t.id)
+    data = _records(t) | guide(t) | _timeline(t.id)
     shown = gates(facts, actor, actions)
     return shell(
         "incident/page.html",
@@ -93,14 +92,14 @@ def _records(t: Ticket) -> dict[str, Any]:
             "failed_notices": any(n.state == "failed" for n in notices),
             "related": ticket.related(tx, t),
             "before": recurrence.before(tx, t.recurrence_of),
-            **guide(tx, t),
+            "tasks": gate_views.tasks(tx, t.id),
         }
 
 
-def guide(tx: Tx, t: Ticket) -> dict[str, Any]:
+def guide(t: Ticket) -> dict[str, Any]:
     """What the playbook panel needs."""
-    panel = guides.panel(tx, t)
-    return {"panel": panel, "tasks": gate_views.tasks(tx, t.id), "attachable": _attachable(t, panel.runs)}
+    panel = guides.panel(t)
+    return {"panel": panel, "attachable": _attachable(t, panel.runs)}
 
 
 def _timeline(number: int) -> dict[str, Any]:
