@@ -193,6 +193,8 @@ EVENTS: dict[str, Event] = {
         Event("stale_lead", _named_and_leads),
         Event("look", _responsible),
         Event("resumed", _responsible),
+        Event("page", _named),
+        Event("digest", _named),
         Event("test", _named),
     )
 }

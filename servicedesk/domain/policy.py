@@ -219,8 +219,20 @@ class Cancellation(_Section, frozen=True):
     second_person: tuple[Priority, ...]
 
 
+class PageBudget(_Section, frozen=True):
+    """More pages than this for one person in the window come as one digest."""
+
+    pages: Count
+    window: Duration
+
+
+class Assignment(_Section, frozen=True):
+    cap_per_day: Count  # automatic assignments to one person
+
+
 class Notifications(_Section, frozen=True):
     new_ticket: tuple[Priority, ...]
+    page_budget: PageBudget
 
 
 class WatchPolicy(_Section, frozen=True):
@@ -257,6 +269,7 @@ class Policy(_Section, frozen=True):
     cancellation: Cancellation
     notifications: Notifications
     watch: WatchPolicy
+    assignment: Assignment
     calendar: Calendar
     types: dict[Kind, Word]
     categories: dict[str, Label]

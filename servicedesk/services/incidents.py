@@ -13,7 +13,17 @@ from servicedesk.domain.guards import blank
 from servicedesk.domain.incident import Action, Actor, Facts
 from servicedesk.domain.notification import unassigned_due
 from servicedesk.errors import BadInput, NotAllowed
-from servicedesk.services.shared import drafts, lookup, merging, notify, playbooks, timeline, transition, waiting
+from servicedesk.services.shared import (
+    drafts,
+    lookup,
+    merging,
+    notify,
+    paging,
+    playbooks,
+    timeline,
+    transition,
+    waiting,
+)
 from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
@@ -200,6 +210,8 @@ def _reassign(
     told = {"owner": [f.owner_id, owner_id], "team": [f.team_id, team_id]}
     _set(tx, desk, f, {"owner_id": owner_id, "team_id": team_id})
     timeline.append(tx, desk, Line(f.id, "assignment", told, actor))
+    if owner_id is None and team_id != f.team_id:
+        paging.again(tx, desk, [f.id], "It was handed to another team.")
     if owner_id not in (None, f.owner_id):
         notify.enqueue(tx, desk, [Notice("assigned", f.id, f"{f.cycle}:{f.version}", {"from": actor.id})])
 

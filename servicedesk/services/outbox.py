@@ -29,6 +29,7 @@ from servicedesk.store.outbox import Claimed, Listed
 BATCH = 5  # rows in one call: a worker that is asked to stop does so between calls
 LEASE = timedelta(minutes=5)  # longer than the slowest conversation with a mail server that still answers
 PAGE = "/incidents/{}"
+QUEUE = "/queue"
 CONFIRM_PAGE = "/portal/confirm/{}"
 
 
@@ -100,6 +101,8 @@ def message_of(desk: Desk, row: Claimed) -> Message:
 def _path(desk: Desk, row: Claimed) -> str:
     kept = row.payload.get("link")
     if not kept:
+        if row.incident_id is None:
+            return QUEUE
         return PAGE.format(row.payload["number"])
     expires = datetime.fromisoformat(kept["expires"])
     link = Link(kept["purpose"], row.event, row.incident_id or 0, kept["cycle"], kept["user"], expires)

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from servicedesk.domain.incident import LEAD, held_roles
 from servicedesk.domain.notification import Person, Ticket
 
+from . import escalations
 from .db import Tx
 from .tables import incident, outbox, service, signin_link, team, team_member, user
 
@@ -109,6 +110,11 @@ def _full(row: Any, prefix: str = "") -> Person:
     return Person(v["id"], v["display"] or v["name"], v["email"], v["language"], v["active"])
 
 
+def leads(tx: Tx, teams: Iterable[int | None]) -> dict[int | None, tuple[int, ...]]:
+    """Ids of whom a team's alarms reach: its active leads, else everybody who holds the role."""
+    return {team_id: tuple(p.id for p in people) for team_id, people in _leads(tx, set(teams)).items()}
+
+
 def _leads(tx: Tx, teams: set[int | None]) -> dict[int | None, tuple[Person, ...]]:
     """The active leads of each team; where a team has none, everybody who holds the role."""
     query = (
@@ -198,6 +204,7 @@ def sent(tx: Tx, row_id: int, provider_id: str) -> None:
     """It went out: true whoever holds the lease now."""
     values = {"state": "sent", "sent_at": tx.now, "provider_id": provider_id, "error": None}
     tx.run(update(outbox).where(outbox.c.id == row_id).values(values | _RELEASED))
+    escalations.settled(tx, row_id, "sent")
 
 
 def put_off(tx: Tx, row: Claimed, due_at: datetime, error: str) -> None:
@@ -207,7 +214,10 @@ def put_off(tx: Tx, row: Claimed, due_at: datetime, error: str) -> None:
 
 def failed(tx: Tx, row: Claimed, error: str) -> bool:
     """Given up; False when somebody else settled or claimed the row meanwhile."""
-    return bool(tx.run(_ours(row).values({"state": "failed", "error": error} | _RELEASED)).rowcount)
+    ours = bool(tx.run(_ours(row).values({"state": "failed", "error": error} | _RELEASED)).rowcount)
+    if ours:
+        escalations.settled(tx, row.id, "failed", error)
+    return ours
 
 
 _RELEASED: dict[str, Any] = {"leased_by": None, "lease_until": None}

@@ -12,7 +12,7 @@ from servicedesk.domain import priority as priorities
 from servicedesk.domain.alert_state import FIRING, RECOVERED, SUSPECT
 from servicedesk.domain.incident import PENDING, RESOLVED, REVIEW, SYSTEM, WORKING, Action
 from servicedesk.services.shared import facts as loader
-from servicedesk.services.shared import notify, timeline, transition
+from servicedesk.services.shared import notify, paging, timeline, transition
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
 from servicedesk.services.shared.observe import Judged
@@ -61,6 +61,7 @@ def carry_out(tx: Tx, desk: Desk, effects: Iterable[Effect]) -> None:
         lines += _lines(effect)
     correlations.write_tickets(tx, [e.ticket for e in effects])
     timeline.append_many(tx, desk, lines)
+    paging.fires_again(tx, desk, [e.ticket.id for e in effects if e.again])
     for effect in effects:
         _move(tx, desk, effect)
 

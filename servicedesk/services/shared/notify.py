@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from servicedesk.channels import registry
@@ -10,10 +10,11 @@ from servicedesk.desk import Desk
 from servicedesk.domain import notification
 from servicedesk.domain.incident import number
 from servicedesk.domain.notification import EVENTS, LINK_LIFE, NOBODY, Decision, Link, Notice, Target, Ticket
-from servicedesk.store import outbox
+from servicedesk.services.shared import paging
+from servicedesk.store import escalations, outbox
 from servicedesk.store.db import Tx
 
-__all__ = ["Notice", "enqueue"]
+__all__ = ["Notice", "enqueue", "post"]
 
 
 def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
@@ -27,6 +28,7 @@ def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
     if not notices:
         return
     reach = registry.reach(desk.config)
+    paged = paging.begin(tx, desk, notices)
     tickets = outbox.tickets(tx, {n.incident_id for n in notices})
     people = outbox.people(tx, (i for n in notices for i in n.extra.get("to") or ()))
     rows: list[dict[str, Any]] = []
@@ -34,6 +36,8 @@ def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
     for notice in notices:
         ticket = tickets[notice.incident_id]
         decision = notification.decide(notice, ticket, desk.policy, reach, people)
+        if notice.event in paging.BEGINS and notice.incident_id in paged and ticket.owner is None:
+            decision = paging.instead(decision, reach)
         link = _link(tx, decision, ticket)
         if link is not None:
             links.append(_stored(link, desk.audit_key))
@@ -42,6 +46,21 @@ def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
     outbox.add_links(tx, links)
     if any(row["state"] == "pending" for row in rows):
         tx.after_commit.append(lambda: desk.wake.notify("outbox"))
+
+
+def post(tx: Tx, desk: Desk, posts: Sequence[tuple[Notice, Target]]) -> list[int]:
+    """Write rows for targets that were decided elsewhere (pages); answers the outbox ids in the same order."""
+    if not posts:
+        return []
+    tickets = outbox.tickets(tx, {notice.incident_id for notice, _ in posts})
+    rows = []
+    for notice, target in posts:
+        ticket, decision = tickets[notice.incident_id], Decision(notice.event, (target,))
+        rows.append(_row(tx, notice, decision, target, _payload(notice, ticket, decision, target, None)))
+    outbox.add(tx, rows)
+    tx.after_commit.append(lambda: desk.wake.notify("outbox"))
+    ids = escalations.outbox_ids(tx, {row["dedup"] for row in rows})
+    return [ids[row["dedup"]] for row in rows]
 
 
 def _rows(tx: Tx, notice: Notice, ticket: Ticket, decision: Decision, link: Link | None) -> list[dict[str, Any]]:

@@ -123,6 +123,7 @@ escalation = Table(
     Column("state", Text, nullable=False),  # paging | acknowledged | recovered | exhausted | over
     Column("reason", Text, nullable=False, server_default=""),
     Column("began_at", UtcTime, nullable=False),
+    Column("began_seq", Integer, nullable=False),  # head of the timeline then: a later act of a person acknowledges
     Column("round", Integer, nullable=False, server_default="1"),
     Column("step", Integer, nullable=False, server_default="0"),  # the next one to execute, from 0
     Column("due_at", UtcTime),

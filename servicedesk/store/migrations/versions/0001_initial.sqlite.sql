@@ -729,6 +729,7 @@ CREATE TABLE escalation (
     state TEXT NOT NULL,
     reason TEXT DEFAULT '' NOT NULL,
     began_at BIGINT NOT NULL,
+    began_seq INTEGER NOT NULL,
     round INTEGER DEFAULT '1' NOT NULL,
     step INTEGER DEFAULT '0' NOT NULL,
     due_at BIGINT,
