@@ -88,8 +88,8 @@ EN: dict[str, Words] = {
     "stale_lead": Words("Nobody works on it: {title}", "No person has worked on this ticket for {days} days."),
     "look": Words("Look again: {title}", "This ticket is on hold, and its date to look again has come."),
     "resumed": Words("Goes on: {title}", "The date has come until which this ticket waited."),
-    "page": Words("Page: $title", "You are called: take the ticket, or the next person is called."),
-    "digest": Words("Waiting for you: $title", "These tickets waited until now."),
+    "page": Words("Page: {title}", "You are called: take the ticket, or the next person is called."),
+    "digest": Words("Waiting for you: {title}", "These tickets waited until now."),
     "test": Words("A test", "This is a test message. There is nothing to do."),
 }
 FR: dict[str, Words] = {
@@ -155,8 +155,8 @@ FR: dict[str, Words] = {
     ),
     "look": Words("À revoir : {title}", "Ce ticket est en attente et sa date de revue est arrivée."),
     "resumed": Words("Reprise : {title}", "La date jusqu’à laquelle ce ticket attendait est arrivée."),
-    "page": Words("Appel : $title", "On vous appelle : prenez le ticket, sinon la personne suivante sera appelée."),
-    "digest": Words("En attente de vous : $title", "Ces tickets ont attendu jusqu’à maintenant."),
+    "page": Words("Appel : {title}", "On vous appelle : prenez le ticket, sinon la personne suivante sera appelée."),
+    "digest": Words("En attente de vous : {title}", "Ces tickets ont attendu jusqu’à maintenant."),
     "test": Words("Un essai", "Ceci est un message d’essai. Il n’y a rien à faire."),
 }
 LABELS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from servicedesk.services.shared import (
     lookup,
     merging,
     notify,
-    paging,
+    owning,
     playbooks,
     timeline,
     transition,
@@ -151,9 +151,9 @@ def take(desk: Desk, actor: Actor, number: int, version: int | None = None) -> N
     def change(tx: Tx) -> None:
         f = loader.load(tx, desk, number)
         if f.status == words.NEW:
-            _begin(tx, desk, f, actor, actor.id, f.team_id, Action("take", version))
+            owning.begin(tx, desk, f, actor, actor.id, f.team_id, Action("take", version))
         else:
-            _reassign(tx, desk, f, actor, actor.id, f.team_id, version)
+            owning.reassign(tx, desk, f, actor, actor.id, f.team_id, version)
 
     desk.write(change)
 
@@ -173,47 +173,11 @@ def assign(
         team_id = lookup.team_named(tx, team).id if team else f.team_id
         owner_id = f.owner_id if owner is None else (lookup.person(tx, owner, "owner").id if owner else None)
         if f.status == words.NEW and owner_id is not None:
-            _begin(tx, desk, f, actor, owner_id, team_id, Action("take", version))
+            owning.begin(tx, desk, f, actor, owner_id, team_id, Action("take", version))
         else:
-            _reassign(tx, desk, f, actor, owner_id, team_id, version)
+            owning.reassign(tx, desk, f, actor, owner_id, team_id, version)
 
     desk.write(change)
-
-
-def _with_owner(tx: Tx, f: Facts, owner_id: int | None, team_id: int | None) -> Facts:
-    member = owner_id is not None and lookup.in_team(tx, owner_id, team_id)
-    return replace(f, owner_id=owner_id, team_id=team_id, owner_active=owner_id is not None, owner_in_team=member)
-
-
-def _begin(
-    tx: Tx, desk: Desk, f: Facts, actor: Actor, owner_id: int | None, team_id: int | None, action: Action
-) -> None:
-    values = {
-        "owner_id": owner_id,
-        "team_id": team_id,
-        "acknowledged_at": tx.now,
-        "unassigned_due_at": None,
-    }
-    f = _with_owner(tx, f, owner_id, team_id)
-    transition.perform(tx, desk, f, actor, action, values, {"owner": owner_id, "team": team_id})
-    notify.enqueue(tx, desk, [Notice("assigned", f.id, f"{f.cycle}:{f.version}", {"from": actor.id})])
-
-
-def _reassign(
-    tx: Tx, desk: Desk, f: Facts, actor: Actor, owner_id: int | None, team_id: int | None, version: int | None
-) -> None:
-    transition.judged(f, actor, Action("assign", version))
-    if owner_id is None and f.status != words.NEW and f.owner_id is not None:
-        raise BadInput({"owner": "A ticket in work keeps an owner: name another one."})
-    if owner_id is not None and not lookup.in_team(tx, owner_id, team_id):
-        raise BadInput({"owner": "This person is not a member of the ticket's team."})
-    told = {"owner": [f.owner_id, owner_id], "team": [f.team_id, team_id]}
-    _set(tx, desk, f, {"owner_id": owner_id, "team_id": team_id})
-    timeline.append(tx, desk, Line(f.id, "assignment", told, actor))
-    if owner_id is None and team_id != f.team_id:
-        paging.again(tx, desk, [f.id], "It was handed to another team.")
-    if owner_id not in (None, f.owner_id):
-        notify.enqueue(tx, desk, [Notice("assigned", f.id, f"{f.cycle}:{f.version}", {"from": actor.id})])
 
 
 def hold(
