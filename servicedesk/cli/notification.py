@@ -14,7 +14,7 @@ from servicedesk.domain.incident import parse_number
 if TYPE_CHECKING:
     from servicedesk.store.outbox import Listed
 
-STATES = ("pending", "sent", "failed")
+STATES = ("pending", "sent", "failed", "held", "digested")
 
 
 @click.group()

@@ -21,7 +21,7 @@ Answer = Literal["ticket", "record", "attach", "suppress"]
 Mark = Literal["", "misuse", "malfunction", "noise", "known"]
 Place = tuple[str | int, ...]
 
-DEFAULT, IGNORED = "default", "ignored"
+DEFAULT, IGNORED, STORM = "default", "ignored", "storm"
 MARKS = ("misuse", "malfunction", "noise", "known")
 HOST_LABELS = ("instance", "node", "host", "hostname", "pod")
 
@@ -38,7 +38,7 @@ class Threshold:
     def __str__(self) -> str:
         parts = [f"{self.episodes} episodes"] if self.episodes > 1 else []
         parts += [f"{self.hosts} hosts"] if self.hosts > 1 else []
-        return f"{' on '.join(parts)} within {_span(self.within)}"
+        return f"{' on '.join(parts)} within {span(self.within)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ def _first(points: Sequence[Point], need: Threshold) -> tuple[int, str] | None:
         told = max(len(hosts) - ("" in hosts), 1)  # where nobody says which, it is one
         if end - at >= need.episodes and told >= need.hosts:
             count = f"{end - at} episodes on {told} {'hosts' if told > 1 else 'host'}"
-            return at, f"{count} began within {_span(need.within)}; the rule waits for {need}."
+            return at, f"{count} began within {span(need.within)}; the rule waits for {need}."
         hosts[first.host] -= 1
         if not hosts[first.host]:
             del hosts[first.host]
@@ -257,7 +257,7 @@ def home(start: datetime, over_at: datetime | None, hosts: Iterable[Host], join:
 
 def problems(rule: Rule) -> Iterator[tuple[Place, str]]:
     """What the types alone do not say of one rule: (keys of the value, sentence that says what to do)."""
-    if rule.id in (DEFAULT, IGNORED):
+    if rule.id in (DEFAULT, IGNORED, STORM):
         yield ("id",), f"{rule.id!r} is the desk's own: give it another id"
     for name in _IDLE[rule.answer]:
         if getattr(rule, name):
@@ -294,7 +294,8 @@ def unlike(rules: Sequence[Rule]) -> Iterator[tuple[Rule, str]]:
             yield rule, f"shares the group {rule.group!r} with {other.id!r}, but not its group_by, join and threshold"
 
 
-def _span(length: timedelta) -> str:
+def span(length: timedelta) -> str:
+    """A length of time as rule files write it: 10m, 1h, 90s."""
     seconds = int(length.total_seconds())
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds and seconds % size == 0:

@@ -90,6 +90,7 @@ EN: dict[str, Words] = {
     "resumed": Words("Goes on: {title}", "The date has come until which this ticket waited."),
     "page": Words("Page: {title}", "You are called: take the ticket, or the next person is called."),
     "digest": Words("Waiting for you: {title}", "These tickets waited until now."),
+    "storm": Words("Many at once: {title}", "The page budget is used up: these tickets are told in one digest."),
     "test": Words("A test", "This is a test message. There is nothing to do."),
 }
 FR: dict[str, Words] = {
@@ -157,6 +158,7 @@ FR: dict[str, Words] = {
     "resumed": Words("Reprise : {title}", "La date jusqu’à laquelle ce ticket attendait est arrivée."),
     "page": Words("Appel : {title}", "On vous appelle : prenez le ticket, sinon la personne suivante sera appelée."),
     "digest": Words("En attente de vous : {title}", "Ces tickets ont attendu jusqu’à maintenant."),
+    "storm": Words("Plusieurs à la fois : {title}", "Trop d’alarmes à la fois : ces tickets sont regroupés ici."),
     "test": Words("Un essai", "Ceci est un message d’essai. Il n’y a rien à faire."),
 }
 LABELS = {

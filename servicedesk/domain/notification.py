@@ -74,6 +74,7 @@ class Ticket:
     requester: Person | None = None
     leads: tuple[Person, ...] = ()
     cancel_reason: str = ""
+    team_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ class Event:
     audience: Audience
     staff: bool = True
     link: str = ""
+    page: bool = False  # counts for its team's page budget
 
 
 def _target(person: Person) -> Target:
@@ -163,12 +165,12 @@ def _named_or_leads(t: Ticket, n: Notice, p: People) -> tuple[Target, ...]:
 EVENTS: dict[str, Event] = {
     e.name: e
     for e in (
-        Event("opened", _responsible),
+        Event("opened", _responsible, page=True),
         Event("assigned", _responsible),
-        Event("refired", _responsible),
+        Event("refired", _responsible, page=True),
         Event("reopened", _responsible),
         Event("reply", _responsible),
-        Event("unassigned", _leads),
+        Event("unassigned", _leads, page=True),
         Event("review_due", _named),
         Event("review_soon", _named),
         Event("review_overdue", _named_and_leads),
@@ -195,6 +197,7 @@ EVENTS: dict[str, Event] = {
         Event("resumed", _responsible),
         Event("page", _named),
         Event("digest", _named),
+        Event("storm", _responsible),
         Event("test", _named),
     )
 }

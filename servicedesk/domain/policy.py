@@ -118,8 +118,13 @@ class PriorityPolicy(_Section, frozen=True):
 
 
 class Storm(_Section, frozen=True):
+    """More new tickets of one (source, alertname) share one; a team's pages beyond its budget come as one digest."""
+
     incidents: Count
     window: Duration
+    pages: Count
+    pages_window: Duration
+    digest_after: Duration
 
 
 class Recurrence(_Section, frozen=True):

@@ -97,6 +97,7 @@ def _ticket(row: Any, leads: tuple[Person, ...]) -> Ticket:
         requester=_person(row, "asker_"),
         leads=leads,
         cancel_reason=row.cancel_reason or "",
+        team_id=row.team_id,
     )
 
 

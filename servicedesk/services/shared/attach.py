@@ -18,7 +18,7 @@ from servicedesk.domain.correlation_rules import digest as correlation_digest
 from servicedesk.domain.incident import CANCELLED, CLOSED, WORKING
 from servicedesk.domain.incident import number as incident_number
 from servicedesk.services.shared import effects as acts
-from servicedesk.services.shared import observe, opening, regroup
+from servicedesk.services.shared import observe, opening, regroup, storms
 from servicedesk.services.shared.effects import Effect
 from servicedesk.services.shared.observe import Judged, Planned
 from servicedesk.services.shared.opening import Member, Opening
@@ -49,10 +49,13 @@ def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
             homeless.append((one, decision))
         else:
             _stay(one, decision, tickets, effects, shifted)
-    groups = _seat(ruleset, homeless, tickets, effects, shifted)
-    finish(tx, desk, judged, effects, groups)
+    calmed = storms.calm(tx, desk, _seat(ruleset, homeless, tickets, effects, shifted), tickets)
+    for ticket, one in calmed.joining:
+        _join(one, ticket, effects)
+    opened = finish(tx, desk, judged, effects, [*calmed.alone, *(group for _, group in calmed.stormy)])
+    storms.opened(tx, calmed.stormy, opened[len(calmed.alone) :])
     gathering.stir(tx, [i for i, at in began.items() if tickets[i].started_at != at])
-    _look_again(tx, desk, judged, tickets)
+    _look_again(tx, desk, ruleset, judged, tickets)
     regroup.regroup(tx, desk, shifted)
     tx.after_commit.append(lambda: desk.wake.notify("changes"))
 
@@ -83,9 +86,10 @@ def _rule_anew(tx: Tx, ruleset: Ruleset, judged: Sequence[Judged]) -> None:
         one.row.rule, one.row.correlation = rule.id, correlation_digest(rule, one.row.source, one.row.key, labels)
 
 
-def _look_again(tx: Tx, desk: Desk, judged: Iterable[Judged], tickets: Mapping[int, Ticket]) -> None:
+def _look_again(tx: Tx, desk: Desk, ruleset: Ruleset, judged: Iterable[Judged], tickets: Mapping[int, Ticket]) -> None:
     """What waits for others is judged in a transaction of its own, which locks all of them."""
-    found = [one for one in judged if one.row.waits == "group" or _is_moving_guest(one, tickets)]
+    attaching = {rule.id for rule in ruleset.attaching}
+    found = [j for j in judged if j.row.waits == "group" or (j.row.rule in attaching and _is_moving_guest(j, tickets))]
     waiting = [(one.row.correlation, start_of(one), one.row.rule) for one in found]
     if waiting:
         gathering.add(tx, waiting)
@@ -111,7 +115,7 @@ def _lock(tx: Tx, ruleset: Ruleset, judged: Sequence[Judged]) -> dict[int, Ticke
     correlations.lock_digests(tx, {j.row.correlation for j in fresh})
     near = correlations.near(tx, [_near(j, ruleset.named(j.row.rule).join) for j in fresh])
     own = {j.row.incident_id for j in judged if j.row.incident_id is not None}
-    return correlations.lock_tickets(tx, own.union(near))
+    return correlations.lock_tickets(tx, own.union(near, storms.taking(tx, fresh)))
 
 
 def _near(one: Judged, join: timedelta) -> tuple[bytes, datetime, datetime]:
@@ -263,13 +267,16 @@ def _take_seats(
         if number < 0:
             new.setdefault(number, []).append((one, decision))
         else:
-            ticket = tickets[number]
-            effects.setdefault(number, Effect(ticket)).joined.append(one)
-            _begin_earlier(ticket, one.row, [unit.start], shifted)
-            ticket.occurrences += max(len(one.fresh), 1)
+            _begin_earlier(tickets[number], one.row, [unit.start], shifted)
             one.row.decision = f"Its siblings' incident {incident_number(number)} began within the joining window."
-            belong([one], number)
+            _join(one, tickets[number], effects)
     return list(new.values())
+
+
+def _join(one: Judged, ticket: Ticket, effects: dict[int, Effect]) -> None:
+    effects.setdefault(ticket.id, Effect(ticket)).joined.append(one)
+    ticket.occurrences += max(len(one.fresh), 1)
+    belong([one], ticket.id)
 
 
 def _write(tx: Tx, judged: Sequence[Judged], members: Sequence[tuple[int, int]]) -> None:

@@ -10,8 +10,8 @@ from servicedesk.desk import Desk
 from servicedesk.domain import notification
 from servicedesk.domain.incident import number
 from servicedesk.domain.notification import EVENTS, LINK_LIFE, NOBODY, Decision, Link, Notice, Target, Ticket
-from servicedesk.services.shared import paging
-from servicedesk.store import escalations, outbox
+from servicedesk.services.shared import budget, paging
+from servicedesk.store import budgets, escalations, outbox
 from servicedesk.store.db import Tx
 
 __all__ = ["Notice", "enqueue", "post"]
@@ -31,7 +31,7 @@ def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
     paged = paging.begin(tx, desk, notices)
     tickets = outbox.tickets(tx, {n.incident_id for n in notices})
     people = outbox.people(tx, (i for n in notices for i in n.extra.get("to") or ()))
-    rows: list[dict[str, Any]] = []
+    told: list[tuple[Notice, list[dict[str, Any]]]] = []
     links: list[dict[str, Any]] = []
     for notice in notices:
         ticket = tickets[notice.incident_id]
@@ -41,7 +41,9 @@ def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
         link = _link(tx, decision, ticket)
         if link is not None:
             links.append(_stored(link, desk.audit_key))
-        rows += _rows(tx, notice, ticket, decision, link)
+        told.append((notice, _rows(tx, notice, ticket, decision, link)))
+    _hold(tx, desk, told, tickets)
+    rows = [row for _, found in told for row in found]
     outbox.add(tx, rows)
     outbox.add_links(tx, links)
     if any(row["state"] == "pending" for row in rows):
@@ -61,6 +63,22 @@ def post(tx: Tx, desk: Desk, posts: Sequence[tuple[Notice, Target]]) -> list[int
     tx.after_commit.append(lambda: desk.wake.notify("outbox"))
     ids = escalations.outbox_ids(tx, {row["dedup"] for row in rows})
     return [ids[row["dedup"]] for row in rows]
+
+
+def _hold(
+    tx: Tx, desk: Desk, told: Sequence[tuple[Notice, list[dict[str, Any]]]], tickets: Mapping[int, Ticket]
+) -> None:
+    """Pages beyond their team's budget wait for its digest; the most urgent ones come first."""
+    pages = [(n, rows) for n, rows in told if EVENTS[n.event].page and any(row["state"] == "pending" for row in rows)]
+    if not pages:
+        return
+    known = budgets.known(tx, [row["dedup"] for _, rows in pages for row in rows])
+    pages = [(n, rows) for n, rows in pages if not known.issuperset(row["dedup"] for row in rows)]
+    pages.sort(key=lambda page: tickets[page[0].incident_id].priority or 9)
+    due = budget.spend(tx, desk, [tickets[n.incident_id].team_id for n, _ in pages])
+    for (_, rows), at in zip(pages, due, strict=True):
+        for row in rows if at is not None else ():
+            row |= {"state": "held", "due_at": at, "error": "Beyond the page budget: it comes in a digest."}
 
 
 def _rows(tx: Tx, notice: Notice, ticket: Ticket, decision: Decision, link: Link | None) -> list[dict[str, Any]]:

@@ -9,8 +9,10 @@ from typing import Any
 
 from servicedesk.desk import Desk
 from servicedesk.domain import priority as priorities
+from servicedesk.domain import storm as storms
 from servicedesk.domain.alert_state import RECOVERED, SUSPECT
 from servicedesk.domain.correlation import Decision
+from servicedesk.domain.correlation_rules import STORM
 from servicedesk.domain.incident import NEW
 from servicedesk.domain.notification import unassigned_due
 from servicedesk.services.shared import lookup, notify, timeline
@@ -102,11 +104,11 @@ def _row(
     said, service = texts[first.row.id], services.get(name)
     recovered = all(m.row.status == RECOVERED for m in o.members)
     last_seen = max(m.seen_at for m in o.members)
-    assessed = assess(desk, o.members, service)
+    assessed, storm = assess(desk, o.members, service), o.decision.rule == STORM
     return assessed | {
         "type": "incident",
         "status": NEW,
-        "title": _title(first.row.name, said),
+        "title": _storm_title(first.row) if storm else _title(first.row.name, said),
         "description": said.annotations.get("description", "")[:DESCRIPTION_LENGTH],
         "category": _category(desk, said.labels),
         "service_id": service.id if service else None,
@@ -114,8 +116,8 @@ def _row(
         "team_id": service.team_id if service else team,
         "channel": "monitor",
         "source": first.row.source,
-        "labels": said.labels,
-        "correlation": first.row.correlation,
+        "labels": {"alertname": first.row.name} if storm else said.labels,
+        "correlation": storms.digest(first.row.source, first.row.name) if storm else first.row.correlation,
         "creation": {"rule": o.decision.rule, "answer": "ticket", "reason": _reason(o, said)},
         "occurrences": sum(m.episodes for m in o.members),
         "first_seen": min(m.seen_at for m in o.members),
@@ -142,6 +144,10 @@ def _title(name: str, said: Texts) -> str:
     if not summary:
         return (name or "Alert without a name")[:TITLE_LENGTH]
     return (summary if not name or name in summary else f"{name}: {summary}")[:TITLE_LENGTH]
+
+
+def _storm_title(row: AlertRow) -> str:
+    return f"Storm: {row.name or 'alerts without a name'} ({row.source})"[:TITLE_LENGTH]
 
 
 def assess(desk: Desk, members: Sequence[Member], service: Service | None) -> dict[str, Any]:

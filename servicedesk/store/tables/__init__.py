@@ -14,7 +14,7 @@ from .gates import (
     task,
     verification,
 )
-from .gathering import gathering, reach, storm
+from .gathering import gathering, page_budget, reach, storm
 from .intake import alert, correlation, dead_letter, delivery, episode, event
 from .oncall import (
     absence,
@@ -72,6 +72,7 @@ __all__ = [
     "missing_alert",
     "observation",
     "outbox",
+    "page_budget",
     "page_step",
     "person_rule",
     "playbook_run",

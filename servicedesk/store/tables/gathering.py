@@ -40,3 +40,12 @@ storm = Table(
     Column("until", UtcTime),  # it takes more until then
     Column("taken", Integer, nullable=False, server_default="0"),  # alerts that it took
 )
+
+# How often a team was paged lately.
+page_budget = Table(
+    "page_budget",
+    metadata,
+    Column("team_id", Id, primary_key=True, autoincrement=False),  # 0: tickets without a team
+    Column("paged", Json, nullable=False),  # when, in microseconds: the newest, up to the budget
+    Column("digest_at", UtcTime),  # when the newest digest of what exceeds it goes out
+)

@@ -43,7 +43,7 @@ outbox = Table(
     Column("channel", Text, nullable=False),  # email | webhook
     Column("target", Text, nullable=False),  # address, or the name of the configured webhook
     Column("payload", Json, nullable=False),
-    Column("state", Text, nullable=False, server_default="pending"),  # pending | sent | failed
+    Column("state", Text, nullable=False, server_default="pending"),  # pending | sent | failed | held | digested
     Column("created_at", UtcTime, nullable=False),
     Column("due_at", UtcTime, nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),
@@ -58,6 +58,12 @@ outbox = Table(
         "due_at",
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_outbox_held",
+        "due_at",
+        sqlite_where=text("state = 'held'"),
+        postgresql_where=text("state = 'held'"),
     ),
     sqlite_autoincrement=True,
 )

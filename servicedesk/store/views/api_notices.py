@@ -18,7 +18,7 @@ from .timeline import Entry
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message to one target. state: pending | sent | failed."""
+    """One message to one target. state: pending | sent | failed | held | digested."""
 
     id: int
     incident_id: int | None

@@ -42,7 +42,7 @@ class TimelineQuery(shapes.Paged, frozen=True, kw_only=True):
 
 
 class NoticeQuery(shapes.Paged, frozen=True, kw_only=True):
-    state: Literal["", "pending", "sent", "failed"] = ""
+    state: Literal["", "pending", "sent", "failed", "held", "digested"] = ""
 
 
 @route(bp, "GET", "/incidents/<number:number>/comments", scope="read", query=shapes.Paged, answer=Page[CommentOut])

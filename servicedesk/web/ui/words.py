@@ -147,6 +147,7 @@ _PLAIN: dict[str, dict[str, str]] = {
         "received": marked("Acknowledgement"),
         "assigned": marked("Assigned"),
         "refired": marked("Fires again"),
+        "storm": marked("Digest of several tickets"),
         "unassigned": marked("Nobody owns it"),
         "review_due": marked("Review due"),
         "confirm": marked("Asked to confirm"),
