@@ -96,6 +96,13 @@ CREATE TABLE idempotency_key (
 
 CREATE INDEX ix_idempotency_key_created_at ON idempotency_key (created_at);
 
+CREATE TABLE page_budget (
+    team_id BIGINT NOT NULL,
+    paged TEXT NOT NULL,
+    digest_at BIGINT,
+    CONSTRAINT pk_page_budget PRIMARY KEY (team_id)
+);
+
 CREATE TABLE playbook_version (
     hash VARCHAR(64) NOT NULL,
     playbook TEXT NOT NULL,
@@ -784,6 +791,8 @@ CREATE TABLE outbox (
     CONSTRAINT uq_outbox_dedup UNIQUE (dedup),
     CONSTRAINT fk_outbox_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
 );
+
+CREATE INDEX ix_outbox_held ON outbox (due_at) WHERE state = 'held';
 
 CREATE INDEX ix_outbox_incident_id ON outbox (incident_id);
 
