@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from servicedesk.cli import closing, tickets
+from servicedesk.cli import closing, silencing, tickets
 from servicedesk.cli.common import OPERATOR, emit, opened, table
 from servicedesk.cli.tickets import MOMENT, NUMBER, act, acting
 from servicedesk.domain import incident as words
@@ -15,7 +15,7 @@ from servicedesk.domain import incident as words
 LEVEL = click.IntRange(1, 3)
 
 
-@click.group(commands=closing.COMMANDS)
+@click.group(commands=closing.COMMANDS | silencing.COMMANDS)
 def incident() -> None:
     """List, show and work on tickets."""
 

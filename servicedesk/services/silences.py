@@ -6,6 +6,7 @@ by which a silence is found again whose answer was lost.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -98,9 +99,8 @@ def end_due(desk: Desk) -> int:
 
 def _tidy(desk: Desk, row: Any) -> int:
     if row.state == "asked":
-        found = next(
-            (s for s in alertmanager.silences(desk.config.alertmanager, TIMEOUT) if _mark(row) in s.comment), None
-        )
+        sign, listed = mark(desk, row.id), alertmanager.silences(desk.config.alertmanager, TIMEOUT)
+        found = next((s for s in listed if sign in s.comment and s.state != "expired"), None)
         values = {"state": "failed", "error": "no answer, and no such silence"}
         if found is not None:
             values = {"state": "active", "silence_id": found.id}
@@ -124,7 +124,7 @@ def _put(
     reason: str,
     silence_id: str,
 ) -> None:
-    comment = f"{shown(number)}: {reason} ({_mark_of(row_id)})"
+    comment = f"{shown(number)}: {reason} {mark(desk, row_id)}"
     api, now = desk.config.alertmanager, desk.now()
     try:
         new_id = alertmanager.set_silence(api, labels, now, until, actor.name, comment, TIMEOUT, silence_id)
@@ -165,12 +165,10 @@ def _row(tx: Tx, number: int, row_id: int) -> Any:
     return row
 
 
-def _mark_of(row_id: int) -> str:
-    return f"service desk silence {row_id}"
-
-
-def _mark(row: Any) -> str:
-    return f"({_mark_of(row.id)})"
+def mark(desk: Desk, row_id: int) -> str:
+    """By what a silence is known in the Alertmanager: the row, and a sign of this desk among others that ask there."""
+    sign = hmac.new(desk.audit_key, f"silence {row_id}".encode(), "sha256").hexdigest()[:8]
+    return f"(service desk silence {row_id}-{sign})"
 
 
 def _checked(desk: Desk, until: datetime, reason: str) -> None:

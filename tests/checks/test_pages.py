@@ -1,13 +1,16 @@
 """The playbook panel of a ticket, without JavaScript: results beside the steps, asking again, branches, the switch."""
 
+from dataclasses import replace
+
 import pytest
 from flask import Flask
 
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import Actor
-from servicedesk.services import checks, playbooks
+from servicedesk.services import checks, playbooks, resolution
 from tests.checks.conftest import Web, plain
 from tests.checks.worked import opened, outcomes, run_of, worked
+from tests.support.clock import Clock
 from tests.support.pages import Visitor, open_pages, sign_in_as
 
 LONG = "<b>&{{7*7}}" + "x" * 5000
@@ -119,3 +122,62 @@ def test_requesters_see_no_checks(app: Flask, own: Desk, people: dict[str, Actor
     asker = visitor(app, own, "requester")
     for path in ("checks", "checks/1", "checks/1/output", f"runs/{run}/plan", "playbooks"):
         asker.get(f"/incidents/{number}/{path}", status=404)
+
+
+@pytest.mark.feature("P6")
+def test_what_is_under_observation_and_for_how_long_still(
+    app: Flask, own: Desk, people: dict[str, Actor], web: Web, clock: Clock
+) -> None:
+    web.answers["/"] = plain(500, "no")
+    number, run = worked(own, people)
+    agent = visitor(app, own, "agent")
+    assert "Nothing is under observation" in agent.get("/observations").text
+    web.answers["/"] = plain(200, "yes")
+    clock.advance(minutes=2)
+    playbooks.record_step(own, people["owner"], number, run, "two", "done")
+    resolution.resolve(own, people["owner"], number, "fixed", "software", "Restarted it.", "It works again.")
+    assert checks.finish(own, 10)
+    text = agent.get("/observations").text
+    assert f"INC-{number}" in text
+    assert "1 look" in text
+    assert "30 min" in text, "still"
+    page = agent.get(f"/incidents/{number}").text
+    assert "When it opened: Failed 500" in page
+    assert "Now: Passed 200" in page
+    own.config = replace(own.config, checks=replace(own.config.checks, allow=("10.0.0.0/8",)))
+    for _ in range(7):
+        clock.advance(minutes=6)
+        assert checks.finish(own, 10)
+    text = agent.get("/observations").text
+    assert "Inconclusive: It answers" in text, "and says why"
+    assert "is loopback" in text
+    assert "over since" in text
+    page = agent.get(f"/incidents/{number}").text
+    assert "Verification: Inconclusive" in page, "on the timeline"
+    agent.get(f"/incidents/{number}/do/verify")
+    assert "is loopback" in agent.text, "what the desk could not find out stands beside the form"
+    agent.send("/do/verify", verdict="pass", tested="Asked it by hand", evidence="It answered 200", no_new_problem="1")
+    assert "own verification has not passed" not in agent.get(f"/incidents/{number}").text
+
+
+@pytest.mark.feature("P9")
+def test_what_helped_is_asked_in_one_click_on_resolving(
+    app: Flask, own: Desk, people: dict[str, Actor], web: Web
+) -> None:
+    web.answers["/"] = plain(200, "yes")
+    number, run = worked(own, people)
+    owner = visitor(app, own, "owner")
+    owner.get(f"/incidents/{number}/do/resolve")
+    form = owner.form("/do/resolve")
+    assert form.choices["helped"] == [f"{run}:up", f"{run}:fork", f"{run}:", "none"]
+    said = {"code": "fixed", "cause": "software", "notes": "Restarted it.", "explanation": "It works again."}
+    owner.send("/do/resolve", helped=f"{run}:up", **said)
+    recorded = run_of(own, number).recorded
+    assert (recorded.helped, recorded.helped_step) == (True, "up")
+    assert "Most of all: Up?" in owner.get(f"/incidents/{number}").text
+    other, second = worked(own, people)
+    owner.get(f"/incidents/{other}/do/resolve")
+    owner.send("/do/resolve", **said)
+    owner.get(f"/incidents/{other}")
+    owner.send(f"/runs/{second}/helped", button="No")
+    assert "This playbook did not help." in owner.text

@@ -17,6 +17,7 @@ from . import (
     probes,
     receivers,
     reviews,
+    silences,
     talk,
     tokens,
 )
@@ -36,6 +37,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         talk.bp,
         playbooks.bp,
         checks.bp,
+        silences.bp,
         organisation.bp,
         tokens.bp,
         documents.bp,

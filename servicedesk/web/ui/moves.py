@@ -11,7 +11,7 @@ from flask import url_for
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import REVIEW, Actor, Facts, parse_number
 from servicedesk.errors import BadInput, NotFound, Refusal
-from servicedesk.services import incidents, resolution, second_person
+from servicedesk.services import incidents, playbooks, resolution, second_person
 from servicedesk.store.views.ticket import Ticket
 from servicedesk.web.i18n import gettext as _
 from servicedesk.web.i18n import marked
@@ -62,7 +62,19 @@ def _resolve(desk: Desk, actor: Actor, number: int, f: Form) -> None:
     if f.value("summary"):
         tuning = f.value("alert_tuning") or "no"
         body = {"summary": f.value("summary"), "cause_class": cause, "alert_tuning": tuning}
+    said = _said(desk, number, f.value("helped"))
     resolution.resolve(desk, actor, number, code, cause, notes, f.value("explanation"), body, f.version)
+    for run, step, yes in said:
+        playbooks.helped(desk, actor, number, run, yes, step)
+
+
+def _said(desk: Desk, number: int, text: str) -> list[tuple[int, str, bool]]:
+    """What was answered to "what helped most": (run, step, did it help); nothing when nobody answered."""
+    runs = [state.recorded.id for state in playbooks.runs(desk, number)] if text else []
+    if text == "none":
+        return [(run, "", False) for run in runs]
+    run, _colon, step = text.partition(":")
+    return [(one, step, True) for one in runs if str(one) == run]
 
 
 def _verify(desk: Desk, actor: Actor, number: int, f: Form) -> None:

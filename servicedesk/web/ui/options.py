@@ -10,10 +10,12 @@ from servicedesk.store.views.ticket import Ticket
 from servicedesk.web.context import desk
 from servicedesk.web.i18n import gettext as _
 
+from . import guides
 from .page import speak
 from .words import Shown
 
 Triple = tuple[str, str, str]
+HOURS = (1, 2, 4, 8, 24, 72, 168)  # that a silence may last
 
 
 def options(t: Ticket, action: str) -> dict[str, Any]:
@@ -42,6 +44,11 @@ def services() -> tuple[tuple[str, str], ...]:
     return (("unknown", _("unknown")), *(pair for pair in known if pair[0] != "unknown"))
 
 
+def hours() -> list[tuple[str, str]]:
+    """The choices of how long, for a form."""
+    return [(str(n), _("%(n)s h") % {"n": n} if n < 48 else _("%(n)s d") % {"n": n // 24}) for n in HOURS]
+
+
 def persons() -> tuple[tuple[str, str], ...]:
     with desk().read() as tx:
         return people.choose_people(tx)
@@ -56,12 +63,30 @@ def _assign(_t: Ticket) -> dict[str, Any]:
     return {"people": persons(), "teams": teams()}
 
 
-def _resolve(_t: Ticket) -> dict[str, Any]:
+def _resolve(t: Ticket) -> dict[str, Any]:
     policy, words = desk().policy, speak()
     return {
+        "helpers": _helpers(t),
         "codes": triples(policy.resolution_codes, words.code),
         "causes": triples(policy.cause_classes, words.cause),
     }
+
+
+def _helpers(t: Ticket) -> list[Triple]:
+    """What may have helped: a step of a playbook that was done, one as a whole, or nothing. Value: "run:step"."""
+    found: list[Triple] = []
+    panel = guides.panel(t)
+    for run in panel.runs:
+        note = run.title if len(panel.runs) > 1 else ""
+        done = [s for s in run.steps if s.outcome == "done" and not s.left_out]
+        found += [(f"{run.id}:{s.step}", s.title, note) for s in done]
+        if done:
+            found.append((f"{run.id}:", _("The playbook as a whole"), note))
+    return [*found, ("none", _("None of it"), "")] if found else []
+
+
+def _verify(t: Ticket) -> dict[str, Any]:
+    return {"panel": guides.panel(t)}
 
 
 def _hold(t: Ticket) -> dict[str, Any]:
@@ -87,6 +112,7 @@ def _ask(t: Ticket) -> dict[str, Any]:
 _MAKERS = {
     "assign": _assign,
     "resolve": _resolve,
+    "verify": _verify,
     "hold": _hold,
     "cancel": _cancel,
     "edit": _edit,

@@ -13,7 +13,8 @@ from .page import common
 from .sentences import say
 
 MODULES = (
-    "home", "sign", "queue", "tickets", "working", "asking", "mine", "reviews", "inbox", "alerts", "deliveries",
+    "home", "sign", "queue", "tickets", "working", "asking", "silences", "mine", "reviews", "inbox", "alerts",
+    "deliveries", "observations",
     "playbooks", "people", "tokens", "settings", "helping", "portal",
 )  # fmt: skip
 

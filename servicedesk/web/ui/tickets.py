@@ -13,7 +13,7 @@ from servicedesk.domain.incident import CANCELLED, CLOSED, WORKING, Actor, Facts
 from servicedesk.errors import NotFound
 from servicedesk.services import incidents
 from servicedesk.store.views import gates as gate_views
-from servicedesk.store.views import nav, recurrence, reviews, ticket, timeline
+from servicedesk.store.views import nav, recurrence, reviews, silences, ticket, timeline
 from servicedesk.store.views.ticket import Ticket
 from servicedesk.web import auth, i18n
 from servicedesk.web.context import desk
@@ -24,7 +24,7 @@ from .blueprint import get, post
 from .entries import Book
 from .forms import Form, filled
 from .links import Link, where
-from .options import options, persons
+from .options import hours, options, persons
 from .page import shell, speak, submit, ticket_url
 from .sentences import say
 from .words import Words
@@ -66,6 +66,8 @@ def show(number: int, **forms: Any) -> str:
         open_moves=possible,
         barred_moves=barred,
         locked=_locked(t),
+        can_silence=bool(desk().config.alertmanager.url),
+        silence_hours=hours(),
         may=may(actions),
         gates=shown,
         missing=sum(1 for g in shown if g.mark == "open"),
@@ -93,6 +95,7 @@ def _records(t: Ticket) -> dict[str, Any]:
             "related": ticket.related(tx, t),
             "before": recurrence.before(tx, t.recurrence_of),
             "tasks": gate_views.tasks(tx, t.id),
+            "silences": silences.of_ticket(tx, t.id),
         }
 
 
