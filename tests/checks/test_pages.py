@@ -170,7 +170,7 @@ def test_what_helped_is_asked_in_one_click_on_resolving(
     owner.get(f"/incidents/{number}/do/resolve")
     form = owner.form("/do/resolve")
     assert form.choices["helped"] == [f"{run}:up", f"{run}:fork", f"{run}:", "none"]
-    said = {"code": "fixed", "cause": "software", "notes": "Restarted it.", "explanation": "It works again."}
+    said = {"code": "fixed", "cause": "software", "notes": "Restarted it."}
     owner.send("/do/resolve", helped=f"{run}:up", **said)
     recorded = run_of(own, number).recorded
     assert (recorded.helped, recorded.helped_step) == (True, "up")

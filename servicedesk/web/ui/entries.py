@@ -195,7 +195,8 @@ def _automation(b: Book, c: Content) -> Line:
     """What a sender's own handling did (P10); its words are shown as text."""
     outcome = str(c.get("outcome", ""))
     tone = {"succeeded": "green", "failed": "red"}.get(outcome, "blue")
-    text = f"{_('Automation')}: {c.get('name', '')} · {b.words.plain('automation', outcome)}"
+    told = {"name": c.get("name", ""), "outcome": b.words.plain("automation", outcome)}
+    text = _("Automation: %(name)s · %(outcome)s") % told
     details = {"posted by": c.get("posted_by"), "log": c.get("url"), "details": c.get("details")}
     return Line(text, tone, "settings", str(c.get("summary") or ""), details=_pairs(details))
 

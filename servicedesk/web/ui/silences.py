@@ -10,6 +10,7 @@ from servicedesk.services import silences
 from servicedesk.store.views import ticket
 from servicedesk.web.context import desk
 from servicedesk.web.i18n import gettext as _
+from servicedesk.web.i18n import marked
 
 from . import tickets
 from .blueprint import get, post
@@ -56,7 +57,7 @@ def change_silence(number: int, row_id: int) -> Any:
 def _until(form: Form) -> datetime:
     hours = form.number("hours")
     if hours is None or hours not in HOURS:
-        raise BadInput({"hours": "Choose for how long."})
+        raise BadInput({"hours": marked("Choose for how long.")})
     return desk().now() + timedelta(hours=hours)
 
 
