@@ -184,7 +184,10 @@ class Config:
     bus_url: str = _key("", "message engine in front of the database; empty: the database itself", later=True)
     policies: str = _key("", "folder or file with policies that override the shipped ones")
     playbooks: str = _key("", "folder with playbooks of your own, read beside the shipped ones")
-    rules: str = _key("", "folder with correlation and syslog rules of your own, asked before the shipped ones")
+    rules: str = _key(
+        "",
+        "folder with correlation and syslog rules of your own, asked first; empty: <data_dir>/rules for syslog",
+    )
     mappings: str = _key("", "folder with mappings of your own: how the JSON of a sender becomes events")
     http: Http = Http()
     syslog: Syslog = Syslog()

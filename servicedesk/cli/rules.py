@@ -91,9 +91,11 @@ def _try(raw: Iterable[bytes], own: Path | None) -> Iterator[Told]:
 
 
 def _own_folder() -> Iterator[Path]:
+    from servicedesk.services.shared.lines import own_folder
+
     config = state().config()
-    if config.rules:
-        yield Path(config.rules)
+    if config.rules or own_folder(config).is_dir():
+        yield own_folder(config)
 
 
 def _key(one: Told) -> str:

@@ -232,11 +232,18 @@ class _Known:
 class RuleBook:
     """The shipped rules and those of the operator's folder, kept current: files are looked at when somebody asks.
 
-    A file that breaks keeps its last good rules and stands in `errors` until it is mended. Thread-safe.
+    A file that breaks keeps its last good rules and stands in `errors` until it is mended. may_lack: the folder need
+    not be there. Thread-safe.
     """
 
-    def __init__(self, folder: Path | None, every: float = 2.0, tick: Callable[[], float] = time.monotonic) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path | None,
+        every: float = 2.0,
+        tick: Callable[[], float] = time.monotonic,
+        may_lack: bool = False,
+    ) -> None:
+        self.folder, self._may_lack = folder, may_lack
         self._every, self._tick = every, tick
         self._lock = threading.Lock()
         self._known: dict[Path, _Known] = {}
@@ -262,8 +269,15 @@ class RuleBook:
                 self._lock.release()
         return self._ruleset
 
+    def look_again(self) -> Ruleset:
+        """The rules, with the files looked at now."""
+        with self._lock:
+            self._looked = self._tick()
+            self._look()
+        return self._ruleset
+
     def _look(self) -> None:
-        if self.folder is None:
+        if self.folder is None or (self._may_lack and not self._known and not self.folder.is_dir()):
             return
         errors: list[FileError] = []
         try:

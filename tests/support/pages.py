@@ -29,6 +29,7 @@ class Form:
     fields: list[tuple[str, str]] = field(default_factory=list)
     choices: dict[str, list[str]] = field(default_factory=dict)
     buttons: list[tuple[str, str, str]] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)  # text of a button that sends to another address: that
 
     def names(self) -> set[str]:
         return {name for name, _value in self.fields} | set(self.choices)
@@ -49,6 +50,7 @@ class Parsed(HTMLParser):
         self._form: Form | None = None
         self._select = self._textarea = ""
         self._button: tuple[str, str] | None = None
+        self._elsewhere = ""
         self._buffer = ""
         self._first_option = False
         self.feed(html)
@@ -98,7 +100,7 @@ class Parsed(HTMLParser):
         elif tag == "textarea":
             self._textarea, self._buffer = name, ""
         elif tag == "button":
-            self._button, self._buffer = (name, a.get("value", "")), ""
+            self._button, self._buffer, self._elsewhere = (name, a.get("value", "")), "", a.get("formaction", "")
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
@@ -113,6 +115,8 @@ class Parsed(HTMLParser):
             self._form.fields.append((self._textarea, self._buffer.removeprefix("\n")))
         elif tag == "button" and self._form is not None and self._button is not None:
             self._form.buttons.append((*self._button, self._buffer.strip()))
+            if self._elsewhere:
+                self._form.elsewhere[self._buffer.strip()] = self._elsewhere
 
 
 class Visitor:
@@ -145,7 +149,8 @@ class Visitor:
             encoded.setdefault(name, []).append(value)
         if form.method == "get":
             return self._take(self.client.get(form.action, query_string=encoded, follow_redirects=True), status)
-        return self._take(self.client.post(form.action, data=encoded, follow_redirects=True), status)
+        to = form.elsewhere.get(pressed[2], form.action)
+        return self._take(self.client.post(to, data=encoded, follow_redirects=True), status)
 
     def form(self, action: str, button: str = "") -> Form:
         fitting = [

@@ -7,30 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from alert_receivers.syslog.line import Line, Mark
+from alert_receivers.syslog.line import Mark
 from servicedesk.desk import Desk
-from servicedesk.services import apply, intake, syslog
-from servicedesk.services.shared import lines as shared
+from servicedesk.services import apply
 from servicedesk.store.tables import alert, delivery, incident, syslog_example
-from servicedesk.store.types import to_us
 from servicedesk.workers.syslog import silences
 from tests.support.clock import Clock
-
-
-def send(desk: Desk, *raw: str, marks: int = 0, transport: str = "udp", session: int = 0) -> syslog.Sifted:
-    """A batch as the listener hands it over: judged, stored, applied."""
-    now = to_us(desk.now())
-    batch = [
-        Line(text.encode(), "192.0.2.9", transport, now + i, marks, session)  # type: ignore[arg-type]
-        for i, text in enumerate(raw)
-    ]
-    sieve = syslog.Sieve(desk)
-    sifted = sieve.sift(batch)
-    if sifted.kept:
-        intake.store(desk, shared.encode(sifted.kept), "syslog", "syslog", shared.CONTENT_TYPE, desk.now())
-    sieve.count(sifted)
-    apply.run_all(desk)
-    return sifted
+from tests.support.lines import send
 
 
 def tickets(desk: Desk) -> list[str]:

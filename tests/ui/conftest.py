@@ -12,6 +12,7 @@ from servicedesk.desk import Desk
 from servicedesk.services import apply, followups, incidents, intake, judgement, resolution, second_person, setup
 from servicedesk.services.incidents import NewTicket
 from tests.support.clock import Clock
+from tests.support.lines import send
 from tests.support.pages import open_pages, person
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}{% raw %}javascript:alert(3)'
@@ -89,4 +90,12 @@ def full_desk(desk: Desk, app: Flask, clock: Clock, post: Post) -> Flask:
     resolution.resolve(desk, ben, number, "fixed", "change", HOSTILE, HOSTILE)
     intake.store(desk, HOSTILE.encode(), "alertmanager", "prod-am", "application/json", clock.now())
     apply.run_all(desk)
+    evil = HOSTILE.encode() + b"\x1b[31m\x00\xff\xe2\x80\xae"
+    send(
+        desk,
+        b"<27>Nov  2 10:00:00 h%b app[1]: broke " % evil,
+        b"<30>1 - h app - - - fine " + evil,
+        evil,
+        listening=True,
+    )
     return app

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 PAGES = (
     "/queue", "/incidents/INC-1", "/incidents/INC-2", "/incidents/INC-2/review", "/incidents/1/do/cancel", "/reviews",
     "/second-person-requests", "/alerts", "/alerts/1", "/deliveries/1", "/playbooks", "/teams", "/services", "/users",
-    "/tokens", "/settings", "/help", "/my", "/incidents/new", "/nothing", "/docs",
+    "/tokens", "/settings", "/help", "/my", "/incidents/new", "/nothing", "/docs", "/syslog",
 )  # fmt: skip
 
 

@@ -22,7 +22,8 @@ STAFF = (
     "/second-person-requests?status=expired", "/alerts", "/alerts?view=check", "/alerts?status=firing", "/alerts/1",
     "/deliveries", "/deliveries?view=all", "/deliveries/1", "/playbooks", "/playbooks/kubernetes-pod-crash-looping",
     "/incidents/INC-1/checks", "/observations", "/incidents/INC-1/silences/new", "/incidents/INC-1/runs/1/plan",
-    "/teams", "/services", "/help", "/settings", "/my", "/incidents/new",
+    "/teams", "/services", "/help", "/settings", "/my", "/incidents/new", "/syslog",
+    "/syslog?minutes=180&q=app",
 )  # fmt: skip
 ADMIN = ("/users", "/users/ada", "/tokens")
 FORMS = (
@@ -45,6 +46,10 @@ def pages(app: Flask) -> Iterator[tuple[str, Parsed, str]]:
     ada, rosa, nobody = Visitor(app, "ada"), Visitor(app, "rosa"), Visitor(app)
     for path in (*STAFF, *ADMIN, *(f"/incidents/1/do/{name}" for name in FORMS)):
         yield path, ada.get(path), ada.html
+    ada.get("/syslog")
+    for path in [link for link in ada.page.links if link.startswith("/syslog/templates/")]:
+        yield path, ada.get(path), ada.html
+        yield f"{path}/preview", ada.send(path, "Try it", id="x", title="x", message="", app="", host=""), ada.html
     yield "/nothing", ada.get("/nothing", status=404), ada.html
     for path in ("/my", "/incidents/INC-3", "/incidents/new", "/help", "/settings"):
         yield path, rosa.get(path), rosa.html

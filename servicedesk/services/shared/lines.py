@@ -24,6 +24,7 @@ from alert_receivers.syslog.line import Line, Mark
 from alert_receivers.syslog.masking import template
 from alert_receivers.syslog.message import Message
 from alert_receivers.syslog.times import sent_at
+from servicedesk.config import Config
 from servicedesk.desk import Desk
 from servicedesk.domain.syslog_events import UNREADABLE, LineEvent, Told, events
 from servicedesk.domain.syslog_rules import Rule, Ruleset, Verdict, groups_of
@@ -122,14 +123,23 @@ def book(desk: Desk) -> RuleBook:
     return _kept(desk)[0]
 
 
+def zones(desk: Desk) -> Zones:
+    """The time zones of the desk's senders. Raises ConfigError."""
+    return _kept(desk)[1]
+
+
 def _kept(desk: Desk) -> tuple[RuleBook, Zones]:
     with _books_mutex:
         found = _books.get(desk)
         if found is None:
-            folder = Path(desk.config.rules) if desk.config.rules else None
-            zones = Zones(desk.config.syslog.timezone, desk.config.syslog.timezones)
-            found = _books[desk] = (RuleBook(folder), zones)
+            local = Zones(desk.config.syslog.timezone, desk.config.syslog.timezones)
+            found = _books[desk] = (RuleBook(own_folder(desk.config), may_lack=not desk.config.rules), local)
         return found
+
+
+def own_folder(config: Config) -> Path:
+    """Where the operator's rules stand: without a setting `rules` in the data folder, which may be absent."""
+    return Path(config.rules) if config.rules else config.data_path / "rules"
 
 
 def judge(rules: Ruleset, message: Message, marks: int) -> Verdict:
@@ -188,7 +198,7 @@ def shown(record: Record) -> str:
 
 def parse(desk: Desk, raw: bytes) -> Parsed:
     """Events of one stored body, by the rules of this moment. Raises MalformedPayload when no entry can be read."""
-    rules, zones = book(desk).current(), _kept(desk)[1]
+    rules, local = book(desk).current(), zones(desk)
     entries = records(raw)
     errors = tuple((i, entry) for i, entry in enumerate(entries) if isinstance(entry, str))
     if len(errors) == len(entries):
@@ -200,7 +210,7 @@ def parse(desk: Desk, raw: bytes) -> Parsed:
         if entry.silence is not None:
             silent[index] = _ended(entry)
             continue
-        one = read(rules, zones, index, entry)
+        one = read(rules, local, index, entry)
         if one.verdict.kind in ("fire", "recover"):
             told.append(one)
     found = events(told, template) | silent

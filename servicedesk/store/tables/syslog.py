@@ -107,4 +107,5 @@ syslog_template = Table(
     Column("first_at", UtcTime, nullable=False),
     Column("last_at", UtcTime, nullable=False),
     Index("ix_syslog_template_last", "last_at"),
+    Index("ix_syslog_template_lines", "lines", "digest"),
 )

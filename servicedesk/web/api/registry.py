@@ -18,6 +18,7 @@ from . import (
     receivers,
     reviews,
     silences,
+    syslog,
     talk,
     tokens,
 )
@@ -30,6 +31,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         deliveries.bp,
         alerts.bp,
         alerts.links,
+        syslog.bp,
         incidents.bp,
         gates.bp,
         reviews.bp,
