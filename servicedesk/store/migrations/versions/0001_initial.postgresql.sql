@@ -216,6 +216,8 @@ CREATE TABLE syslog_template (
 
 CREATE INDEX ix_syslog_template_last ON syslog_template (last_at);
 
+CREATE INDEX ix_syslog_template_lines ON syslog_template (lines, digest);
+
 CREATE TABLE syslog_window (
     digest BYTEA NOT NULL,
     rule TEXT NOT NULL,
