@@ -37,6 +37,7 @@ COMMANDS: dict[str, Entry] = {
     "team": Entry("servicedesk.cli.team:team", "Teams and their members"),
     "service": Entry("servicedesk.cli.service:service", "Services, their teams and criticality"),
     "token": Entry("servicedesk.cli.token:token", "Tokens for senders and scripts"),
+    "sender": Entry("servicedesk.cli.sender:sender", "Who sends alerts; a test of the whole way"),
     "notification": Entry("servicedesk.cli.notification:notification", "Who was told what; a test of the channels"),
     "policy": Entry("servicedesk.cli.policy:policy", "The effective policy; solo mode"),
     "config": Entry("servicedesk.cli.config:config", "The effective configuration"),

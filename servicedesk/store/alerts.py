@@ -269,3 +269,9 @@ def unquiet(tx: Tx, incident_ids: Collection[int]) -> set[int]:
         alert.c.incident_id == incident.c.id, alert.c.status.in_(("firing", "suspect")), alert.c.clears
     )
     return set(tx.run(select(incident.c.id).where(incident.c.id.in_(sorted(incident_ids)), noisy)).scalars())
+
+
+def outcome(tx: Tx, digest: bytes) -> tuple[int | None, str]:
+    """What became of an alert: its incident, and why there is one or none; (None, "") when it is not known."""
+    row = tx.run(select(alert.c.incident_id, alert.c.decision).where(alert.c.digest == digest)).one_or_none()
+    return (None, "") if row is None else (row.incident_id, row.decision)

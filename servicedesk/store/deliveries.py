@@ -172,3 +172,9 @@ def waiting_since(tx: Tx, until: datetime) -> bool:
     """Does any delivery wait that was received by then?"""
     c = delivery.c
     return bool(tx.run(select(exists().where(c.state == STORED, c.received_at <= until))).scalar())
+
+
+def waits(tx: Tx, delivery_id: int) -> bool:
+    """Does this delivery still wait to be applied?"""
+    c = delivery.c
+    return tx.run(select(c.id).where(c.id == delivery_id, c.state == STORED)).first() is not None

@@ -34,6 +34,14 @@ def get(tx: Tx, incident_id: int) -> Row[Any]:
     return row
 
 
+def untested(tx: Tx, incident_id: int, name: str) -> bool:
+    """Is it not marked as a test, although all of its alerts have this name?"""
+    others = select(member.c.alert_id).join(alert, alert.c.id == member.c.alert_id)
+    others = others.where(member.c.incident_id == incident_id, alert.c.name != name)
+    marked = tx.run(select(incident.c.test).where(incident.c.id == incident_id)).scalar_one()
+    return not marked and tx.run(others.limit(1)).first() is None
+
+
 def due(tx: Tx, now: datetime, limit: int) -> list[int]:
     """Incidents whose stored `due_at` has come, the longest first."""
     query = select(incident.c.id).where(incident.c.due_at <= now).order_by(incident.c.due_at).limit(limit)

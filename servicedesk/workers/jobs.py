@@ -24,6 +24,7 @@ from servicedesk.services import (
     selfwatch,
     sessions,
     suspects,
+    traffic,
     waiting,
 )
 from servicedesk.services import silences as muted
@@ -60,6 +61,7 @@ JOBS: tuple[Job, ...] = (
     Job("alarms", 30.0, alarms.run_due),
     Job("waiting", 30.0, waiting.run_due),
     Job("retention", 60.0, retention.run_due, repeats=True),
+    Job("traffic", 5.0, traffic.run_due, repeats=True),
     Job("backup", 60.0, backups.run_due),
     Job("selfwatch", 15.0, selfwatch.run_due, topic=selfwatch.TOPIC),
     *OWN_JOBS,

@@ -23,7 +23,7 @@ STAFF = (
     "/deliveries", "/deliveries?view=all", "/deliveries/1", "/playbooks", "/playbooks/kubernetes-pod-crash-looping",
     "/incidents/INC-1/checks", "/observations", "/incidents/INC-1/silences/new", "/incidents/INC-1/runs/1/plan",
     "/teams", "/services", "/help", "/settings", "/my", "/incidents/new", "/syslog",
-    "/syslog?minutes=180&q=app",
+    "/syslog?minutes=180&q=app", "/intake", "/intake?span=1h",
 )  # fmt: skip
 ADMIN = ("/users", "/users/ada", "/tokens")
 FORMS = (

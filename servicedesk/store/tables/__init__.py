@@ -42,6 +42,7 @@ from .syslog import (
     syslog_window,
 )
 from .ticket import incident, member
+from .traffic import sender, traffic, traffic_mark
 from .upkeep import chore, delivery_stock, refusal, trouble
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "schedule",
     "schedule_override",
     "second_person_request",
+    "sender",
     "service",
     "session",
     "setting",
@@ -106,6 +108,8 @@ __all__ = [
     "timeline",
     "timeline_content",
     "token",
+    "traffic",
+    "traffic_mark",
     "trouble",
     "user",
     "verification",

@@ -74,6 +74,7 @@ incident = Table(
     Column("recurrence_of", ForeignKey("incident.id")),
     Column("merged_into", ForeignKey("incident.id")),
     Column("parent_id", ForeignKey("incident.id"), index=True),
+    Column("test", Boolean, nullable=False, server_default="0"),  # made by the test of a sender: outside all figures
     Column("self_reviewed", Boolean, nullable=False, server_default="0"),
     Column("head_seq", Integer, nullable=False, server_default="0"),
     Column("head_mac", Digest),

@@ -23,7 +23,7 @@ class Figures:
 def figures(tx: Tx) -> Figures:
     """What is open, late and waiting now."""
     i = incident.c
-    grouped = tx.run(select(i.status, i.priority, func.count()).group_by(i.status, i.priority))
+    grouped = tx.run(select(i.status, i.priority, func.count()).where(i.test.is_(False)).group_by(i.status, i.priority))
     late = select(func.count()).where(review.c.decided_at.is_(None), review.c.due_at < tx.now)
     pending = select(func.count()).select_from(outbox).where(outbox.c.state == "pending")
     waiting = select(func.count()).select_from(delivery).where(delivery.c.state == "stored")

@@ -56,6 +56,7 @@ class Ticket:
     top_priority: int | None
     major: bool
     data_loss: bool
+    test: bool
     service_id: int | None
     service: str
     team_id: int | None

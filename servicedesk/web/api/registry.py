@@ -12,6 +12,7 @@ from . import (
     followups,
     gates,
     incidents,
+    intake,
     organisation,
     playbooks,
     probes,
@@ -29,6 +30,7 @@ def blueprints() -> tuple[Blueprint, ...]:
     return (
         receivers.bp,
         deliveries.bp,
+        intake.bp,
         alerts.bp,
         alerts.links,
         syslog.bp,

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, url_for
 from markupsafe import Markup
 
+from servicedesk.domain.checks import number
 from servicedesk.web import i18n, markdown
 from servicedesk.web.context import desk
 from servicedesk.web.i18n import gettext as _
@@ -60,6 +61,11 @@ def clock(at: datetime | None) -> Markup | str:
     if here.date() != today.date():
         text = f"{day(here.date().isoformat(), year=here.year != today.year)} {text}"
     return _time(at, text)
+
+
+def seconds(value: float) -> str:
+    """A short length of time, as plots write it: "35 ms", "2.5 s"."""
+    return number(round(value, 3), "seconds")
 
 
 def _time(at: datetime, text: str) -> Markup:
@@ -161,6 +167,6 @@ def prepare(app: Flask) -> None:
     app.jinja_env.filters.update(
         ago=ago, clock=clock, iso=iso, full=full, hm=hm, by_day=by_day, initials=initials, links=alert_links,
         markdown=markdown.render,
-        guide=markdown.render_guide, local_input=local_input,
+        guide=markdown.render_guide, seconds=seconds, local_input=local_input,
     )  # fmt: skip
     app.jinja_env.globals.update(icon=icon, logo=logo, static=static)

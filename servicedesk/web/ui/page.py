@@ -46,6 +46,7 @@ SAID = {
     "revoked": marked("Revoked."),
     "refused": marked("Refused."),
     "sent": marked("Sent."),
+    "tested": marked("The test went the whole way."),
 }
 
 

@@ -15,6 +15,7 @@ WIDTH, HEIGHT = 600, 150
 LEFT, RIGHT, TOP, BOTTOM = 64, 8, 8, 20
 COLOURS = 6
 TICKS = 4
+DAYS = 2 * 86_400  # seconds from which on days are told instead of hours
 
 
 def plot(series: Sequence[Mapping[str, Any]], unit: str, zone: ZoneInfo, title: str) -> Markup:
@@ -57,7 +58,7 @@ def _bounds(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _grid(scale: _Scale, unit: str, zone: ZoneInfo) -> list[str]:
-    parts = []
+    parts, form = [], "%H:%M" if scale.last - scale.first <= DAYS else "%m-%d"
     for i in range(TICKS):
         value = scale.low + (scale.high - scale.low) * i / (TICKS - 1)
         y = scale.y(value)
@@ -67,7 +68,7 @@ def _grid(scale: _Scale, unit: str, zone: ZoneInfo) -> list[str]:
         )
         at = scale.first + (scale.last - scale.first) * i / (TICKS - 1)
         anchor = "end" if i == TICKS - 1 else "start" if i == 0 else "middle"
-        clock = datetime.fromtimestamp(at, zone).strftime("%H:%M")
+        clock = datetime.fromtimestamp(at, zone).strftime(form)
         parts.append(f'<text class="tick" x="{scale.x(at)}" y="{HEIGHT - 5}" text-anchor="{anchor}">{clock}</text>')
     return parts
 
@@ -82,3 +83,17 @@ def _path(scale: _Scale, points: Sequence[Sequence[float | None]]) -> str:
         out.append(f"{pen}{scale.x(at)} {scale.y(value)}")
         pen = "L"
     return " ".join(out)
+
+
+def spark(values: Sequence[float], title: str) -> Markup:
+    """Bars without axes, for a line of a table; empty when there is nothing to draw."""
+    top = max(values, default=0)
+    if not top:
+        return Markup("")
+    bars = "".join(
+        f'<rect x="{i}" y="{round(20 - value / top * 20, 2)}" width="0.8" height="{round(value / top * 20, 2)}"/>'
+        for i, value in enumerate(values)
+        if value
+    )
+    head = f'<svg class="spark" viewBox="0 0 {len(values)} 20" preserveAspectRatio="none" role="img" '
+    return Markup(f'{head}aria-label="{escape(title)}">{bars}</svg>')  # noqa: S704 - numbers of ours

@@ -71,6 +71,14 @@ _PLAIN: dict[str, dict[str, str]] = {
         "fail": marked("Failed"),
         "inconclusive": marked("Inconclusive"),
     },
+    "refused": {
+        "broken": marked("broken compression"),
+        "unauthorized": marked("token not accepted"),
+        "unknown": marked("no such receiver"),
+        "method": marked("wrong method"),
+        "too_large": marked("too large"),
+        "fault": marked("a fault of the desk"),
+    },
     "check_state": {
         "waiting": marked("Waits to be asked"),
         "queued": marked("Queued"),
