@@ -131,6 +131,18 @@ CREATE TABLE refusal (
     CONSTRAINT pk_refusal PRIMARY KEY (source, reason)
 );
 
+CREATE TABLE sender (
+    source TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    deliveries BIGINT NOT NULL,
+    events BIGINT NOT NULL,
+    truncated BIGINT DEFAULT '0' NOT NULL,
+    truncated_at BIGINT,
+    CONSTRAINT pk_sender PRIMARY KEY (source, receiver)
+);
+
 CREATE TABLE setting (
     name TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -259,6 +271,26 @@ CREATE TABLE timeline_content (
     salt BYTEA NOT NULL,
     content TEXT NOT NULL,
     CONSTRAINT pk_timeline_content PRIMARY KEY (incident_id, seq)
+);
+
+CREATE TABLE traffic (
+    seconds INTEGER NOT NULL,
+    began_at BIGINT NOT NULL,
+    source TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    deliveries BIGINT NOT NULL,
+    bytes BIGINT NOT NULL,
+    events BIGINT NOT NULL,
+    dead BIGINT NOT NULL,
+    lag_sum BIGINT NOT NULL,
+    lag_max BIGINT NOT NULL,
+    CONSTRAINT pk_traffic PRIMARY KEY (seconds, began_at, source, receiver)
+);
+
+CREATE TABLE traffic_mark (
+    name TEXT NOT NULL,
+    upto BIGINT NOT NULL,
+    CONSTRAINT pk_traffic_mark PRIMARY KEY (name)
 );
 
 CREATE TABLE trouble (
@@ -543,6 +575,7 @@ CREATE TABLE incident (
     recurrence_of BIGINT,
     merged_into BIGINT,
     parent_id BIGINT,
+    test BOOLEAN DEFAULT '0' NOT NULL,
     self_reviewed BOOLEAN DEFAULT '0' NOT NULL,
     head_seq INTEGER DEFAULT '0' NOT NULL,
     head_mac BYTEA,

@@ -128,6 +128,18 @@ CREATE TABLE refusal (
     CONSTRAINT pk_refusal PRIMARY KEY (source, reason)
 );
 
+CREATE TABLE sender (
+    source TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    deliveries INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    truncated INTEGER DEFAULT '0' NOT NULL,
+    truncated_at BIGINT,
+    CONSTRAINT pk_sender PRIMARY KEY (source, receiver)
+);
+
 CREATE TABLE setting (
     name TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -254,6 +266,26 @@ CREATE TABLE timeline_content (
     salt BLOB NOT NULL,
     content TEXT NOT NULL,
     CONSTRAINT pk_timeline_content PRIMARY KEY (incident_id, seq)
+);
+
+CREATE TABLE traffic (
+    seconds INTEGER NOT NULL,
+    began_at BIGINT NOT NULL,
+    source TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    deliveries INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    dead INTEGER NOT NULL,
+    lag_sum INTEGER NOT NULL,
+    lag_max INTEGER NOT NULL,
+    CONSTRAINT pk_traffic PRIMARY KEY (seconds, began_at, source, receiver)
+);
+
+CREATE TABLE traffic_mark (
+    name TEXT NOT NULL,
+    upto INTEGER NOT NULL,
+    CONSTRAINT pk_traffic_mark PRIMARY KEY (name)
 );
 
 CREATE TABLE trouble (
@@ -530,6 +562,7 @@ CREATE TABLE incident (
     recurrence_of INTEGER,
     merged_into INTEGER,
     parent_id INTEGER,
+    test BOOLEAN DEFAULT '0' NOT NULL,
     self_reviewed BOOLEAN DEFAULT '0' NOT NULL,
     head_seq INTEGER DEFAULT '0' NOT NULL,
     head_mac BLOB,
