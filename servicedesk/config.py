@@ -86,6 +86,19 @@ class Webhook:
 
 
 @dataclass(frozen=True)
+class Slack:
+    token: str = _key("", "bot token of your Slack app (xoxb-…): chat:write, users:read, users:read.email", secret=True)
+    channel: str = _key("", "channel that notices go to, such as C0123456789 or #operations; empty: none")
+    signing_secret: str = _key("", "signing secret of the app; without it no button in Slack is believed", secret=True)
+    api: str = _key("https://slack.com/api", "base address of Slack's Web API (GovSlack has another)")
+
+
+@dataclass(frozen=True)
+class Places:
+    urls: tuple[str, ...] = _key((), "addresses, each `name: address`; the first is the usual one", secret=True)
+
+
+@dataclass(frozen=True)
 class Api:
     """A program of the monitoring that is asked over HTTP; its address is trusted."""
 
@@ -193,6 +206,10 @@ class Config:
     syslog: Syslog = Syslog()
     mail: Mail = Mail()
     webhook: Webhook = Webhook()
+    slack: Slack = Slack()
+    mattermost: Places = Places()
+    teams: Places = Places()
+    apprise: Places = Places()
     prometheus: Api = Api()
     alertmanager: Api = Api()
     loki: Api = Api()

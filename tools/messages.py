@@ -36,7 +36,9 @@ TABLES = (
     "servicedesk/services/second_person.py", "servicedesk/services/followups.py", "servicedesk/services/playbooks.py",
     "servicedesk/services/people.py", "servicedesk/services/sessions.py", "servicedesk/services/tokens.py",
     "servicedesk/services/shared/identity.py", "servicedesk/services/shared/passwords.py",
-    "servicedesk/services/shared/lookup.py", "servicedesk/web/errors.py", "servicedesk/web/auth.py",
+    "servicedesk/services/shared/lookup.py", "servicedesk/services/shared/owning.py",
+    "servicedesk/services/shared/waiting.py", "servicedesk/services/shared/links.py", "servicedesk/web/errors.py",
+    "servicedesk/web/auth.py",
 )  # fmt: skip
 
 

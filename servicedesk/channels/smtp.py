@@ -14,7 +14,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from html import escape
 
-from servicedesk.channels.channel import Channel, Permanent, Temporary
+from servicedesk.channels.channel import Channel, Field, Permanent, Temporary
 from servicedesk.config import Config, Mail
 from servicedesk.domain.messages import Message, line
 
@@ -46,7 +46,10 @@ def text_of(message: Message) -> str:
     """The plain part: facts first."""
     width = max(len(label) for label, _ in message.facts) + 1
     facts = "\n".join(f"{label + ':':<{width}} {value}" for label, value in message.facts)
-    parts = (message.lead, facts, message.text, f"{message.link_title}:\n{message.link}", f"-- \n{message.footer}")
+    links = f"{message.link_title}:\n{message.link}"
+    if message.act_link:
+        links = f"{message.act_title}:\n{message.act_link}\n\n{links}"
+    parts = (message.lead, facts, message.text, links, f"-- \n{message.footer}")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -57,10 +60,11 @@ def html_of(message: Message) -> str:
         for label, value in message.facts
     )
     words = f'<p style="white-space:pre-wrap">{escape(message.text)}</p>' if message.text else ""
+    act = f'<p><a href="{escape(message.act_link)}"><b>{escape(message.act_title)}</b></a></p>'
     return (
         f'<!doctype html><html lang="{escape(message.language)}"><head><meta charset="utf-8">'
         f'<title>{escape(message.subject)}</title></head><body style="font-family:sans-serif">'
-        f"<p>{escape(message.lead)}</p><table>{rows}</table>{words}"
+        f"<p>{escape(message.lead)}</p><table>{rows}</table>{words}{act if message.act_link else ''}"
         f'<p><a href="{escape(message.link)}">{escape(message.link_title)}</a></p>'
         f'<p style="color:#666;font-size:small">{escape(message.footer)}</p></body></html>\n'
     )
@@ -173,7 +177,14 @@ def _sender(settings: Mail) -> Address:
 CHANNEL = Channel(
     name="email",
     title="E-mail",
-    fields=("mail.host", "mail.port", "mail.security", "mail.username", "mail.password", "mail.sender"),
+    fields=(
+        Field("mail.host", "Server", required=True),
+        Field("mail.port", "Port", "number"),
+        Field("mail.security", "Encryption", "choice"),
+        Field("mail.username", "User"),
+        Field("mail.password", "Password", "secret"),
+        Field("mail.sender", "Sender", required=True),
+    ),
     personal=True,
     configured=lambda config: bool(config.mail.host),
     send=send,

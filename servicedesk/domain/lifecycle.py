@@ -260,6 +260,7 @@ MOVES: tuple[Move, ...] = (
 _REVIEWABLE = (RESOLVED, REVIEW, CANCELLED)
 ACTS: tuple[Act, ...] = (
     Act("assign", WORKING, _agent, (G11,), "Give it an owner or a team."),
+    Act("acknowledge", UNCLOSED, _agent, (), "Say that somebody is on it."),
     Act("edit", UNCLOSED, _agent, (G11,), "Change title, category, impact, urgency, service, tags."),
     Act("comment", (*UNCLOSED, CLOSED, CANCELLED), _person, (), "Add a note or a public message."),
     Act("work_steps", WORKING, _agent, (), "Record playbook steps and sub-tasks."),

@@ -91,6 +91,7 @@ EN: dict[str, Words] = {
     "page": Words("Page: {title}", "You are called: take the ticket, or the next person is called."),
     "digest": Words("Waiting for you: {title}", "These tickets waited until now."),
     "storm": Words("Many at once: {title}", "The page budget is used up: these tickets are told in one digest."),
+    "state": Words("{title}", "Where this ticket is now: {status}."),
     "test": Words("A test", "This is a test message. There is nothing to do."),
 }
 FR: dict[str, Words] = {
@@ -159,6 +160,7 @@ FR: dict[str, Words] = {
     "page": Words("Appel : {title}", "On vous appelle : prenez le ticket, sinon la personne suivante sera appelée."),
     "digest": Words("En attente de vous : {title}", "Ces tickets ont attendu jusqu’à maintenant."),
     "storm": Words("Plusieurs à la fois : {title}", "Trop d’alarmes à la fois : ces tickets sont regroupés ici."),
+    "state": Words("{title}", "Où en est ce ticket : {status}."),
     "test": Words("Un essai", "Ceci est un message d’essai. Il n’y a rien à faire."),
 }
 LABELS = {
@@ -171,6 +173,7 @@ LABELS = {
         "owner": "Owner",
         "open": "Open {number}",
         "nobody": "nobody yet",
+        "acknowledge": "I take care of it",
         "footer": "Sent by the service desk. Keep {number} in the subject when you answer.",
     },
     "fr": {
@@ -182,6 +185,7 @@ LABELS = {
         "owner": "Responsable",
         "open": "Ouvrir {number}",
         "nobody": "personne",
+        "acknowledge": "Je m’en occupe",
         "footer": "Envoyé par le centre de services. Gardez {number} dans l’objet de votre réponse.",
     },
 }

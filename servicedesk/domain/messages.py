@@ -25,6 +25,9 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u20
 class Message:
     """What a channel renders. id: the same at every try; references: the first message to this target, if not this.
 
+    root: what the provider called that first message; act_link: a signed link to a one-button page; buttons: acts that
+    a chat may offer (acknowledge, take, note); state: where the ticket is.
+
     facts: (label, value) pairs; text: somebody's own words; every value is plain text from anywhere, possibly hostile.
     """
 
@@ -42,6 +45,12 @@ class Message:
     language: str
     to: str = ""
     references: str = ""
+    incident_id: int | None = None
+    act_link: str = ""
+    act_title: str = ""
+    buttons: tuple[str, ...] = ()
+    state: str = ""
+    root: str = ""
 
 
 def language_of(tag: str) -> str:
@@ -76,11 +85,13 @@ def when(at: datetime, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
-def compose(payload: Mapping[str, Any], base_url: str, link: str, zone: ZoneInfo, **identity: Any) -> Message:
+def compose(
+    payload: Mapping[str, Any], base_url: str, link: str, zone: ZoneInfo, act: str = "", **identity: Any
+) -> Message:
     """The message of an outbox row.
 
     payload: event, staff, language, number, title, where, since (aware datetime), priority, owner, extra; link: the
-    address to open, below base_url; identity: id, at, to, references of the Message.
+    address to open, below base_url; act: of the one-button page; identity: id, at, to, references, root of the Message.
     """
     language = language_of(payload["language"])
     words, labels = TEXTS[language][payload["event"]], LABELS[language]
@@ -98,8 +109,21 @@ def compose(payload: Mapping[str, Any], base_url: str, link: str, zone: ZoneInfo
         link_title=words.link or fill(labels["open"], values),
         footer=fill(labels["footer"], values),
         language=language,
+        incident_id=payload.get("incident"),
+        act_link=base_url + act if act else "",
+        act_title=labels["acknowledge"] if act else "",
+        buttons=_buttons(payload),
+        state=values["status"] if payload.get("status") else "",
         **identity,
     )
+
+
+def _buttons(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a chat may offer, by where the ticket is."""
+    if not payload["staff"] or not payload.get("incident"):
+        return ()
+    by_status = {"new": ("acknowledge", "take", "note"), "closed": (), "cancelled": ()}
+    return by_status.get(payload.get("status", ""), ("take", "note"))
 
 
 def _values(payload: Mapping[str, Any], labels: Mapping[str, str], zone: ZoneInfo) -> dict[str, str]:
@@ -116,7 +140,7 @@ def _values(payload: Mapping[str, Any], labels: Mapping[str, str], zone: ZoneInf
         "due": when(datetime.fromisoformat(due), zone) if due else "–",
         "days": line(extra.get("days", "–")),
         "team": line(payload.get("team") or "–"),
-        "status": line(payload.get("status") or "–").replace("_", " "),
+        "status": line(payload.get("status_name") or payload.get("status") or "–").replace("_", " "),
     }
 
 

@@ -22,6 +22,8 @@ from servicedesk.errors import BadInput
 
 NOBODY = "none"  # the channel of a row that says why nobody was told
 LINK_LIFE = timedelta(days=30)  # longer than the reminder ladder and the reopening window together
+ACT_LIFE = timedelta(days=3)  # who is told of a ticket may take it by the link for so long
+CONFIRM, ACKNOWLEDGE = "confirm", "acknowledge"  # purposes of links
 MAX_TRIES = 50  # with the back-off below: about a day
 _FIRST_PAUSE, _LONGEST_PAUSE = 15.0, 1800.0  # seconds
 REMIND_BEFORE = timedelta(days=1)
@@ -79,10 +81,11 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The channels that the configuration has filled in."""
+    """The channels that the configuration has filled in. updating: broadcast ones that can change what they sent."""
 
     personal: tuple[str, ...] = ()
     broadcast: tuple[str, ...] = ()
+    updating: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whom to tell. Without targets `reason` says why; `silent`: by rule, so that there is nothing to show."""
+    """Whom to tell. Without targets `reason` says why; `silent`: by rule, so that there is nothing to mend;
+    `skipped`: the rule is the policy's, so that whoever asks "why was nobody told" finds it on the ticket."""
 
     event: str
     targets: tuple[Target, ...] = ()
     reason: str = ""
     silent: bool = False
+    skipped: bool = False
 
 
 People = Mapping[int, Person]
@@ -114,7 +119,8 @@ Audience = Callable[[Ticket, Notice, People], tuple[Target, ...]]
 class Event:
     """A kind of notice. audience: whose addresses; staff: also to the broadcast channels, and with the staff's link.
 
-    link: purpose of the signed single-purpose link that the message carries ("" for none).
+    link: purpose of the signed single-purpose link that the message carries ("" for none); act: of one more, for who is
+    told by name.
     """
 
     name: str
@@ -122,6 +128,7 @@ class Event:
     staff: bool = True
     link: str = ""
     page: bool = False  # counts for its team's page budget
+    act: str = ""
 
 
 def _target(person: Person) -> Target:
@@ -162,15 +169,19 @@ def _named_or_leads(t: Ticket, n: Notice, p: People) -> tuple[Target, ...]:
     return _named(t, n, p) if n.extra.get("to") else _leads(t, n, p)
 
 
+def _nobody(_t: Ticket, _n: Notice, _p: People) -> tuple[Target, ...]:
+    return ()
+
+
 EVENTS: dict[str, Event] = {
     e.name: e
     for e in (
-        Event("opened", _responsible, page=True),
+        Event("opened", _responsible, page=True, act=ACKNOWLEDGE),
         Event("assigned", _responsible),
-        Event("refired", _responsible, page=True),
-        Event("reopened", _responsible),
+        Event("refired", _responsible, page=True, act=ACKNOWLEDGE),
+        Event("reopened", _responsible, act=ACKNOWLEDGE),
         Event("reply", _responsible),
-        Event("unassigned", _leads, page=True),
+        Event("unassigned", _leads, page=True, act=ACKNOWLEDGE),
         Event("review_due", _named),
         Event("review_soon", _named),
         Event("review_overdue", _named_and_leads),
@@ -195,9 +206,10 @@ EVENTS: dict[str, Event] = {
         Event("stale_lead", _named_and_leads),
         Event("look", _responsible),
         Event("resumed", _responsible),
-        Event("page", _named),
+        Event("page", _named, act=ACKNOWLEDGE),
         Event("digest", _named),
         Event("storm", _responsible),
+        Event("state", _nobody),
         Event("test", _named),
     )
 }
@@ -207,7 +219,7 @@ def decide(notice: Notice, ticket: Ticket, policy: Policy, reach: Reach, people:
     """Whom this notice reaches. people: those of extra["to"], by id. Raises BadInput for an event that is unknown."""
     event = _event(notice, ticket)
     if reason := _silence(event, notice, ticket, policy):
-        return Decision(event.name, reason=reason, silent=True)
+        return Decision(event.name, reason=reason, silent=True, skipped=event.name == "opened")
     wanted = _distinct(event.audience(ticket, notice, people), notice.extra.get("from"))
     if wanted is None:
         return Decision(event.name, reason="It is the own act of the only person to tell.", silent=True)

@@ -20,6 +20,7 @@ from servicedesk.services.shared import (
     notify,
     owning,
     playbooks,
+    talking,
     timeline,
     transition,
     waiting,
@@ -149,11 +150,7 @@ def take(desk: Desk, actor: Actor, number: int, version: int | None = None) -> N
     """M2: the actor owns it from now on; on a ticket in work this is an assignment to oneself."""
 
     def change(tx: Tx) -> None:
-        f = loader.load(tx, desk, number)
-        if f.status == words.NEW:
-            owning.begin(tx, desk, f, actor, actor.id, f.team_id, Action("take", version))
-        else:
-            owning.reassign(tx, desk, f, actor, actor.id, f.team_id, version)
+        owning.take(tx, desk, loader.load(tx, desk, number), actor, version)
 
     desk.write(change)
 
@@ -203,9 +200,9 @@ def hold(
             values["waiting_on"] = "requester"
         transition.perform(tx, desk, f, actor, action, values, {"next_look": look.isoformat()})
         if asked:
-            _say(tx, desk, f, actor, question, public=True)
+            talking.say(tx, desk, f, actor, question, public=True)
         if not blank(note):
-            _say(tx, desk, f, actor, note, public=False)
+            talking.say(tx, desk, f, actor, note, public=False)
 
     desk.write(change)
 
@@ -237,7 +234,7 @@ def edit(desk: Desk, actor: Actor, number: int, changes: Mapping[str, Any], vers
         values = _edited(tx, desk, row, dict(changes))
         differs = {k: [getattr(row, k), v] for k, v in values.items() if getattr(row, k) != v}
         if differs:
-            _set(tx, desk, f, values)
+            owning.change_row(tx, desk, f, values)
             timeline.append(tx, desk, Line(number, "edit", {"changes": differs}, actor))
             judge(tx, desk, number)
 
@@ -274,31 +271,12 @@ def comment(desk: Desk, actor: Actor, number: int, text: str, public: bool) -> i
         f = loader.load(tx, desk, number)
         transition.judged(f, actor, Action("comment"))
         requester = actor.id == f.requester_id and not actor.has(words.AGENT)
-        seq = _say(tx, desk, f, actor, text, public or requester)
+        seq = talking.say(tx, desk, f, actor, text, public or requester)
         if requester and waiting.too_late(f):
             _open_again(tx, desk, actor, f, text)
         return seq
 
     return desk.write(change)
-
-
-def _say(tx: Tx, desk: Desk, f: Facts, actor: Actor, text: str, public: bool) -> int:
-    seq = timeline.append(
-        tx, desk, Line(f.id, "message" if public else "note", {"text": text, "public": public}, actor)
-    )
-    from_requester = actor.id is not None and actor.id == f.requester_id
-    if public:
-        _set(tx, desk, f, {"waiting_on": "agent" if from_requester else "requester"}, bump=False)
-        event = waiting.heard(tx, desk, f) if from_requester else waiting.spoke(tx, desk, f)
-        notify.enqueue(tx, desk, [Notice(event, f.id, str(seq), {"text": text, "from": actor.id})])
-    if from_requester and f.status == words.PENDING and _waits_for_requester(tx, f.id):
-        f = loader.load(tx, desk, f.id)
-        transition.perform(tx, desk, f, actor, Action("resume"), {"waiting_on": "agent"})
-    return seq
-
-
-def _waits_for_requester(tx: Tx, number: int) -> bool:
-    return bool(tickets.get(tx, number).hold_reason == "requester")
 
 
 def cancel(
@@ -350,14 +328,6 @@ def facts(desk: Desk, number: int) -> Facts:
     """For pages and the API's `actions`: what `allowed` and `checklist` read. Raises NotFound."""
     with desk.read() as tx:
         return loader.peek(tx, desk, number)
-
-
-def _set(tx: Tx, desk: Desk, f: Facts, values: Mapping[str, Any], bump: bool = True) -> None:
-    changes = dict(values) | {"updated_at": tx.now}
-    if bump:
-        changes["version"] = f.version + 1
-    tickets.change(tx, f.id, changes)
-    tx.after_commit.append(lambda: desk.wake.notify("changes"))
 
 
 def _bounded(texts: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,7 +31,11 @@ BATCH = 5  # rows in one call: a worker that is asked to stop does so between ca
 LEASE = timedelta(minutes=5)  # longer than the slowest conversation with a mail server that still answers
 PAGE = "/incidents/{}"
 QUEUE = "/queue"
-CONFIRM_PAGE = "/portal/confirm/{}"
+LINK_PAGES = {
+    notification.CONFIRM: "/portal/confirm/{}",
+    notification.ACKNOWLEDGE: "/portal/acknowledge/{}",
+    "signin": "/sign-in/link/{}",
+}
 
 
 def send_due(desk: Desk) -> int:
@@ -77,36 +82,43 @@ def _send(desk: Desk, row: Claimed) -> str:
     if channel is None:
         raise Permanent(f"there is no channel {row.channel!r} any more")
     if not channel.configured(desk.config):
-        raise Temporary(f"the channel is not configured any more: set {', '.join(channel.fields[:1])}", down=True)
+        raise Temporary(f"the channel is not configured any more: set {channel.fields[0].key}", down=True)
     return channel.send(desk.config, row.target, message_of(desk, row))
 
 
 def message_of(desk: Desk, row: Claimed) -> Message:
     """The message of a row: the same at every try."""
     payload = row.payload | {"since": datetime.fromisoformat(row.payload["since"])}
+    payload["status_name"] = _state_name(desk, row.payload)
     own = notification.message_id(row.dedup, row.created_at)
     first = notification.message_id(row.first_dedup, row.first_created_at)
     return messages.compose(
         payload,
         desk.config.base_url,
-        _path(desk, row),
+        _address(desk, row, "link") or (PAGE.format(row.payload["number"]) if row.incident_id is not None else QUEUE),
         ZoneInfo(desk.policy.calendar.timezone),
+        _address(desk, row, "act"),
         id=own,
         at=row.created_at,
         to=payload["to"],
         references="" if first == own else first,
+        root=row.first_provider_id,
     )
 
 
-def _path(desk: Desk, row: Claimed) -> str:
-    kept = row.payload.get("link")
+def _state_name(desk: Desk, payload: Mapping[str, Any]) -> str:
+    word = desk.policy.states.get(payload.get("status") or "")
+    return word.name.text(payload["language"]) if word else ""
+
+
+def _address(desk: Desk, row: Claimed, which: str) -> str:
+    """The path of a signed link that the message carries; "" for none."""
+    kept = row.payload.get(which)
     if not kept:
-        if row.incident_id is None:
-            return QUEUE
-        return PAGE.format(row.payload["number"])
+        return ""
     expires = datetime.fromisoformat(kept["expires"])
-    link = Link(kept["purpose"], row.event, row.incident_id or 0, kept["cycle"], kept["user"], expires)
-    return CONFIRM_PAGE.format(link.secret(desk.audit_key))
+    link = Link(kept["purpose"], kept["event"], row.incident_id or 0, kept["cycle"], kept["user"], expires)
+    return LINK_PAGES[link.purpose].format(link.secret(desk.audit_key))
 
 
 def _later(desk: Desk, row: Claimed, error: Temporary) -> int:
@@ -176,7 +188,7 @@ def _ready(desk: Desk, name: str) -> Channel:
     if channel is None:
         raise BadInput({"channel": f"There is no channel {name!r}; known: {', '.join(registry.CHANNELS)}."})
     if not channel.configured(desk.config):
-        raise BadInput({"channel": f"{channel.title} is not configured: set {channel.fields[0]}."})
+        raise BadInput({"channel": f"{channel.title} is not configured: set {channel.fields[0].key}."})
     return channel
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,8 +11,9 @@ from servicedesk.domain import incident as words
 from servicedesk.domain import review as review_rules
 from servicedesk.domain.guards import blank
 from servicedesk.domain.incident import SYSTEM, Action, Actor, Facts
+from servicedesk.domain.notification import CONFIRM
 from servicedesk.errors import BadInput, NotFound
-from servicedesk.services.shared import attach, drafts, notify, setback, timeline, transition, waiting
+from servicedesk.services.shared import attach, drafts, links, notify, setback, timeline, transition, waiting
 from servicedesk.services.shared import facts as loader
 from servicedesk.services.shared.judge import judge
 from servicedesk.services.shared.notify import Notice
@@ -217,7 +217,7 @@ def explain(desk: Desk, actor: Actor, number: int, text: str, version: int | Non
 def link_target(desk: Desk, secret: str) -> int:
     """The ticket that a signed mail link may confirm. Raises NotFound: unknown, used, expired or of an old cycle."""
     with desk.read() as tx:
-        return int(_link(tx, secret).incident_id)
+        return int(links.find(tx, secret, CONFIRM).incident_id)
 
 
 def confirm_by_link(desk: Desk, secret: str, accepted: bool, comment: str = "") -> int:
@@ -225,24 +225,15 @@ def confirm_by_link(desk: Desk, secret: str, accepted: bool, comment: str = "") 
     _check_comment(accepted, comment)
 
     def change(tx: Tx) -> int:
-        link = _link(tx, secret)
+        link = links.find(tx, secret, CONFIRM)
         f = loader.load(tx, desk, link.incident_id)
-        used = gates.use_link(tx, link.id_hash)
+        used = links.spend(tx, link)
         if link.cycle != f.cycle or f.requester_id is None or not used:
-            raise NotFound("This link is no longer valid.")
-        name = tickets.user_name(tx, f.requester_id)
-        actor = Actor(f.requester_id, name, frozenset({words.REQUESTER}))
+            raise NotFound(links.GONE)
+        actor = links.actor_of(tx, link, words.REQUESTER)
         if accepted or f.status != words.REVIEW:  # "no" after a confirmation by phone comes in review too: M7 judges it
             transition.judged(f, actor, Action("confirm"))
         _confirmed(tx, desk, f, actor, "link", accepted, comment)
         return f.id
 
     return desk.write(change)
-
-
-def _link(tx: Tx, secret: str) -> Any:
-    digest = hashlib.sha256(secret.encode("utf-8", "replace")).digest()
-    row = gates.confirmation_link(tx, digest)
-    if row is None or row.used_at is not None or row.expires_at <= tx.now:
-        raise NotFound("This link is no longer valid.")
-    return row

@@ -94,6 +94,13 @@ def use_link(tx: Tx, id_hash: bytes, purpose: str) -> Row[Any] | None:
     return spent
 
 
+def find_link(tx: Tx, id_hash: bytes, purpose: str) -> Row[Any] | None:
+    """The link of this hash and purpose, used or not."""
+    query = select(signin_link).where(signin_link.c.id_hash == id_hash, signin_link.c.purpose == purpose)
+    found: Row[Any] | None = tx.run(query).first()
+    return found
+
+
 def link_is_fresh(tx: Tx, id_hash: bytes, purpose: str) -> bool:
     query = select(func.count()).where(
         signin_link.c.id_hash == id_hash,

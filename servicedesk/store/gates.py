@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, Table, insert, select, update
 
 from servicedesk.store.db import Tx
-from servicedesk.store.tables import action_item, confirmation, second_person_request, signin_link, task, verification
+from servicedesk.store.tables import action_item, confirmation, second_person_request, task, verification
 
 ACTIONS, TASKS = action_item, task
 _REQUEST = second_person_request.c
@@ -21,21 +21,6 @@ def add_verification(tx: Tx, values: Mapping[str, Any]) -> None:
 
 def add_confirmation(tx: Tx, values: Mapping[str, Any]) -> None:
     tx.run(insert(confirmation).values(dict(values)))
-
-
-def confirmation_link(tx: Tx, id_hash: bytes) -> Row[Any] | None:
-    """The mail link of this hash that confirms a fix, used or not."""
-    link = signin_link.c
-    query = select(signin_link).where(link.id_hash == id_hash, link.purpose == "confirm")
-    found: Row[Any] | None = tx.run(query).first()
-    return found
-
-
-def use_link(tx: Tx, id_hash: bytes) -> bool:
-    """Spend it; False when somebody did already."""
-    link = signin_link.c
-    spent = update(signin_link).where(link.id_hash == id_hash, link.used_at.is_(None)).values(used_at=tx.now)
-    return bool(tx.run(spent).rowcount)
 
 
 def add_request(tx: Tx, values: Mapping[str, Any]) -> int:

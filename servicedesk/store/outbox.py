@@ -40,6 +40,7 @@ class Claimed:
     maybe_duplicate: bool
     first_dedup: str
     first_created_at: datetime
+    first_provider_id: str  # of the first one that went out; "" for none
 
 
 def tickets(tx: Tx, ids: Iterable[int]) -> dict[int, Ticket]:
@@ -190,6 +191,7 @@ def claim(tx: Tx, lease: str, until: datetime) -> Claimed | None:
         maybe_duplicate=bool(row.maybe_duplicate),
         first_dedup=first.dedup,
         first_created_at=first.created_at,
+        first_provider_id=_first_sent(tx, row) if row.id != first.id else "",
     )
 
 
@@ -197,8 +199,22 @@ def _first(tx: Tx, row: Any) -> Any:
     if row.incident_id is None:
         return row
     same = (outbox.c.incident_id == row.incident_id, outbox.c.channel == row.channel, outbox.c.target == row.target)
-    query = select(outbox.c.dedup, outbox.c.created_at).where(*same).order_by(outbox.c.id).limit(1)
+    query = select(outbox.c.id, outbox.c.dedup, outbox.c.created_at).where(*same).order_by(outbox.c.id).limit(1)
     return tx.run(query).one()
+
+
+def _first_sent(tx: Tx, row: Any) -> str:
+    same = (outbox.c.incident_id == row.incident_id, outbox.c.channel == row.channel, outbox.c.target == row.target)
+    query = select(outbox.c.provider_id).where(*same, outbox.c.state == "sent").order_by(outbox.c.id).limit(1)
+    return tx.run(query).scalar() or ""
+
+
+def told_places(tx: Tx, incident_id: int, channels: Iterable[str]) -> list[tuple[str, str]]:
+    """(channel, target) of these channels that a message about this ticket went to, or will."""
+    query = select(outbox.c.channel, outbox.c.target).where(
+        outbox.c.incident_id == incident_id, outbox.c.channel.in_(list(channels)), outbox.c.state != "failed"
+    )
+    return [(row.channel, row.target) for row in tx.run(query.distinct().order_by(outbox.c.channel, outbox.c.target))]
 
 
 def sent(tx: Tx, row_id: int, provider_id: str) -> None:

@@ -29,6 +29,12 @@ def users(tx: Tx) -> list[Row[Any]]:
     return list(tx.run(select(user).order_by(user.c.id)))
 
 
+def users_by_email(tx: Tx, email: str) -> list[Row[Any]]:
+    """Everybody with this address, in any case of letters."""
+    query = select(user).where(func.lower(user.c.email) == email.strip().lower()).order_by(user.c.id)
+    return list(tx.run(query))
+
+
 def active_users(tx: Tx) -> list[Row[Any]]:
     """Everybody who may sign in, locked: for "the last admin stays"."""
     return list(tx.run(select(user).where(user.c.active.is_(True)).order_by(user.c.id).with_for_update()))

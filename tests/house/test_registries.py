@@ -7,7 +7,7 @@ from tests.support import source
 # room → modules of it that others may import besides the registry (what plug-ins share, not a plug-in)
 ROOMS: dict[str, set[str]] = {
     "alert_receivers": {"event", "registry", "syslog", "mapping", "mapped"},
-    "servicedesk.channels": {"registry", "channel"},
+    "servicedesk.channels": {"registry", "channel", "posting"},
     "servicedesk.checks": {"registry", "check"},
     "servicedesk.reports": {"registry", "report"},
 }

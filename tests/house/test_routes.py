@@ -24,6 +24,8 @@ PUBLIC_ROUTES = {
     "/sign-out": "ends the session that it finds",
     "/sign-in/link/<secret>": "a signed link carries its own proof",
     "/portal/confirm/<secret>": "a signed link carries its own proof",
+    "/portal/acknowledge/<secret>": "a signed link carries its own proof",
+    "/api/v1/channels/<channel>/actions": "the chat signs what it sends",
     "/portal/thanks": "a sentence after the link was used",
 }
 

@@ -8,7 +8,7 @@ import hmac
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -140,17 +140,19 @@ class Hook:
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
     url: str = ""
+    base: str = ""
 
 
 @contextmanager
-def hook_server() -> Iterator[Hook]:
+def hook_server(answer_to: Callable[[str, bytes], bytes] = lambda _path, _body: b"ok") -> Iterator[Hook]:
+    """answer_to(path, body): what is answered, with 200, unless `answers` holds something."""
     hook = Hook()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             hook.posts.append(Post({k.lower(): v for k, v in self.headers.items()}, body, self.path))
-            status, headers, answer = hook.answers.pop(0) if hook.answers else (200, {}, b"ok")
+            status, headers, answer = hook.answers.pop(0) if hook.answers else (200, {}, answer_to(self.path, body))
             self.send_response(status)
             for name, value in (headers | {"Content-Length": str(len(answer))}).items():
                 self.send_header(name, value)
@@ -163,7 +165,8 @@ def hook_server() -> Iterator[Hook]:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hook.url = f"http://127.0.0.1:{server.server_address[1]}/services/T0/B0"
+    hook.base = f"http://127.0.0.1:{server.server_address[1]}"
+    hook.url = hook.base + "/services/T0/B0"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

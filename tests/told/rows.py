@@ -45,8 +45,8 @@ def tell(desk: Desk, *notices: Notice) -> None:
 
 
 def rows(desk: Desk, number: int | None = None) -> list[Any]:
-    """Rows of the outbox, oldest first."""
-    query = select(outbox).order_by(outbox.c.id)
+    """Rows of the outbox, oldest first; not those that the policy leaves out."""
+    query = select(outbox).where(outbox.c.state != "skipped").order_by(outbox.c.id)
     with desk.read() as tx:
         return list(tx.run(query if number is None else query.where(outbox.c.incident_id == number)))
 

@@ -82,7 +82,7 @@ def test_a_test_that_fails_says_what_the_server_said(shell: Shell, mailbox: Mail
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("test", "--channel", "pigeon"), "There is no channel 'pigeon'; known: email, webhook."),
+        (("test", "--channel", "pigeon"), "There is no channel 'pigeon'; known: email, webhook,"),
         (("test", "--channel", "email"), "Say which address the test goes to."),
         (("list", "--incident", "forty-two"), "'forty-two' is no number of a ticket"),
         (("list", "--state", "lost"), "'lost' is not one of"),

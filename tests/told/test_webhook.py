@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from servicedesk.channels import registry, webhook
+from servicedesk.channels import posting, registry, webhook
 from servicedesk.channels.channel import Permanent, Temporary
 from servicedesk.config import Config, Mail, Webhook
 from servicedesk.domain.notification import Reach
@@ -158,7 +158,7 @@ NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
     ],
 )
 def test_retry_after_is_a_number_or_a_date(value: str, seconds: float | None) -> None:
-    assert webhook.retry_after(value, NOW) == seconds
+    assert posting.retry_after(value, NOW) == seconds
 
 
 def test_the_registry_says_which_channels_are_filled_in() -> None:

@@ -9,12 +9,12 @@ from servicedesk.channels import registry
 from servicedesk.desk import Desk
 from servicedesk.domain import notification
 from servicedesk.domain.incident import number
-from servicedesk.domain.notification import EVENTS, LINK_LIFE, NOBODY, Decision, Link, Notice, Target, Ticket
+from servicedesk.domain.notification import ACT_LIFE, EVENTS, LINK_LIFE, NOBODY, Decision, Link, Notice, Target, Ticket
 from servicedesk.services.shared import budget, paging
 from servicedesk.store import budgets, escalations, outbox
 from servicedesk.store.db import Tx
 
-__all__ = ["Notice", "enqueue", "post"]
+__all__ = ["Notice", "enqueue", "post", "refresh"]
 
 
 def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
@@ -32,20 +32,36 @@ def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
     tickets = outbox.tickets(tx, {n.incident_id for n in notices})
     people = outbox.people(tx, (i for n in notices for i in n.extra.get("to") or ()))
     told: list[tuple[Notice, list[dict[str, Any]]]] = []
-    links: list[dict[str, Any]] = []
+    links: list[Link] = []
     for notice in notices:
         ticket = tickets[notice.incident_id]
         decision = notification.decide(notice, ticket, desk.policy, reach, people)
         if notice.event in paging.BEGINS and notice.incident_id in paged and ticket.owner is None:
             decision = paging.instead(decision, reach)
-        link = _link(tx, decision, ticket)
-        if link is not None:
-            links.append(_stored(link, desk.audit_key))
-        told.append((notice, _rows(tx, notice, ticket, decision, link)))
+        found, made = _rows(tx, notice, ticket, decision)
+        told.append((notice, found))
+        links += made
     _hold(tx, desk, told, tickets)
-    rows = [row for _, found in told for row in found]
+    _write(tx, desk, [row for _, rows in told for row in rows], links)
+
+
+def refresh(tx: Tx, desk: Desk, incident_id: int) -> None:
+    """The ticket is elsewhere now: messages about it that can be changed are brought up to date."""
+    updating = registry.reach(desk.config).updating
+    if not updating:
+        return
+    places = outbox.told_places(tx, incident_id, updating)
+    if not places:
+        return
+    ticket = outbox.tickets(tx, {incident_id})[incident_id]
+    notice, decision = Notice("state", incident_id, tx.now.isoformat()), Decision("state")
+    targets = [Target(channel, place) for channel, place in places]
+    _write(tx, desk, [_row(tx, notice, decision, t, _payload(notice, ticket, decision, t)) for t in targets], [])
+
+
+def _write(tx: Tx, desk: Desk, rows: list[dict[str, Any]], links: Iterable[Link]) -> None:
     outbox.add(tx, rows)
-    outbox.add_links(tx, links)
+    outbox.add_links(tx, [_stored(link, desk.audit_key) for link in links])
     if any(row["state"] == "pending" for row in rows):
         tx.after_commit.append(lambda: desk.wake.notify("outbox"))
 
@@ -55,12 +71,13 @@ def post(tx: Tx, desk: Desk, posts: Sequence[tuple[Notice, Target]]) -> list[int
     if not posts:
         return []
     tickets = outbox.tickets(tx, {notice.incident_id for notice, _ in posts})
-    rows = []
+    rows: list[dict[str, Any]] = []
+    links: list[Link] = []
     for notice, target in posts:
-        ticket, decision = tickets[notice.incident_id], Decision(notice.event, (target,))
-        rows.append(_row(tx, notice, decision, target, _payload(notice, ticket, decision, target, None)))
-    outbox.add(tx, rows)
-    tx.after_commit.append(lambda: desk.wake.notify("outbox"))
+        found, made = _rows(tx, notice, tickets[notice.incident_id], Decision(notice.event, (target,)))
+        rows += found
+        links += made
+    _write(tx, desk, rows, links)
     ids = escalations.outbox_ids(tx, {row["dedup"] for row in rows})
     return [ids[row["dedup"]] for row in rows]
 
@@ -81,14 +98,19 @@ def _hold(
             row |= {"state": "held", "due_at": at, "error": "Beyond the page budget: it comes in a digest."}
 
 
-def _rows(tx: Tx, notice: Notice, ticket: Ticket, decision: Decision, link: Link | None) -> list[dict[str, Any]]:
+def _rows(tx: Tx, notice: Notice, ticket: Ticket, decision: Decision) -> tuple[list[dict[str, Any]], list[Link]]:
     if decision.targets:
-        return [_row(tx, notice, decision, t, _payload(notice, ticket, decision, t, link)) for t in decision.targets]
-    if decision.silent:
-        return []
+        rows, made = [], []
+        for target in decision.targets:
+            links = links_for(tx, decision, ticket, target)
+            rows.append(_row(tx, notice, decision, target, _payload(notice, ticket, decision, target, links)))
+            made += [link for link in links if link is not None]
+        return rows, made
+    if decision.silent and not decision.skipped:
+        return [], []
     nobody = Target(NOBODY, "")
-    row = _row(tx, notice, decision, nobody, _payload(notice, ticket, decision, nobody, None))
-    return [row | {"state": "failed", "error": decision.reason}]
+    row = _row(tx, notice, decision, nobody, _payload(notice, ticket, decision, nobody))
+    return [row | {"state": "skipped" if decision.skipped else "failed", "error": decision.reason}], []
 
 
 def _row(tx: Tx, notice: Notice, decision: Decision, target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,36 +128,52 @@ def _row(tx: Tx, notice: Notice, decision: Decision, target: Target, payload: Ma
     }
 
 
-def _payload(notice: Notice, ticket: Ticket, decision: Decision, target: Target, link: Link | None) -> dict[str, Any]:
+def _payload(
+    notice: Notice,
+    ticket: Ticket,
+    decision: Decision,
+    target: Target,
+    links: tuple[Link | None, Link | None] = (None, None),
+) -> dict[str, Any]:
     """What was true when it happened; the words are put together at sending (domain.messages.compose)."""
     return {
         "event": decision.event,
         "staff": EVENTS[decision.event].staff,
         "to": target.name,
         "language": target.language,
+        "incident": ticket.id,
         "number": number(ticket.id),
         "title": ticket.title,
         "where": ticket.where,
         "since": ticket.since.isoformat(),
         "priority": ticket.priority,
         "owner": ticket.owner.name if ticket.owner else "",
+        "status": ticket.status,
+        "team": ticket.team,
         "extra": dict(notice.extra),
-        "link": _unsecret(link),
+        "link": _unsecret(links[0]),
+        "act": _unsecret(links[1]),
     }
 
 
-def _link(tx: Tx, decision: Decision, ticket: Ticket) -> Link | None:
-    purpose = EVENTS[decision.event].link
-    if not (purpose and decision.targets and ticket.requester):
-        return None
-    return Link(purpose, decision.event, ticket.id, ticket.cycle, ticket.requester.id, tx.now + LINK_LIFE)
+def links_for(tx: Tx, decision: Decision, ticket: Ticket, target: Target) -> tuple[Link | None, Link | None]:
+    """The signed links of one message: for its question, and for its one-button page."""
+    event = EVENTS[decision.event]
+    link = act = None
+    if event.link and ticket.requester is not None:
+        until = tx.now + LINK_LIFE
+        link = Link(event.link, decision.event, ticket.id, ticket.cycle, ticket.requester.id, until)
+    if event.act and target.person_id is not None:
+        act = Link(event.act, decision.event, ticket.id, ticket.cycle, target.person_id, tx.now + ACT_LIFE)
+    return link, act
 
 
 def _unsecret(link: Link | None) -> dict[str, Any] | None:
     """Enough to make the secret again with the desk's key: the database alone holds none."""
     if link is None:
         return None
-    return {"purpose": link.purpose, "cycle": link.cycle, "user": link.user_id, "expires": link.expires_at.isoformat()}
+    kept = {"purpose": link.purpose, "event": link.event, "cycle": link.cycle, "user": link.user_id}
+    return kept | {"expires": link.expires_at.isoformat()}
 
 
 def _stored(link: Link, key: bytes) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from servicedesk.desk import Desk
 from servicedesk.domain import incident as words
@@ -15,6 +17,29 @@ from servicedesk.services.shared.notify import Notice
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store import tickets
 from servicedesk.store.db import Tx
+
+
+def take(tx: Tx, desk: Desk, f: Facts, actor: Actor, version: int | None = None) -> None:
+    """M2: the actor owns it from now on; on a ticket in work this is an assignment to oneself. Raises Refused."""
+    if f.status == words.NEW:
+        begin(tx, desk, f, actor, actor.id, f.team_id, Action("take", version))
+    else:
+        reassign(tx, desk, f, actor, actor.id, f.team_id, version)
+
+
+def acknowledge(tx: Tx, desk: Desk, f: Facts, actor: Actor) -> str:
+    """Somebody is on it. A new ticket of the actor's team becomes theirs ("taken"), else it is noted ("noted").
+
+    Raises Refused where the ticket is over, or the actor no agent.
+    """
+    if f.owner_id is not None and f.owner_id == actor.id:
+        return "yours"
+    if f.status == words.NEW and actor.id is not None and lookup.in_team(tx, actor.id, f.team_id):
+        take(tx, desk, f, actor)
+        return "taken"
+    transition.judged(f, actor, Action("acknowledge"))
+    timeline.append(tx, desk, Line(f.id, "acknowledged", {"owner": f.owner_id}, actor))
+    return "noted"
 
 
 def with_owner(tx: Tx, f: Facts, owner_id: int | None, team_id: int | None) -> Facts:
@@ -45,9 +70,9 @@ def reassign(
     if owner_id is not None and not lookup.in_team(tx, owner_id, team_id):
         raise BadInput({"owner": "This person is not a member of the ticket's team."})
     told = {"owner": [f.owner_id, owner_id], "team": [f.team_id, team_id]}
-    tickets.change(tx, f.id, {"owner_id": owner_id, "team_id": team_id, "updated_at": tx.now, "version": f.version + 1})
-    tx.after_commit.append(lambda: desk.wake.notify("changes"))
+    change_row(tx, desk, f, {"owner_id": owner_id, "team_id": team_id})
     timeline.append(tx, desk, Line(f.id, "assignment", told, actor))
+    notify.refresh(tx, desk, f.id)
     if owner_id is None and team_id != f.team_id:
         paging.again(tx, desk, [f.id], "It was handed to another team.")
     if owner_id not in (None, f.owner_id):
@@ -64,5 +89,15 @@ def release(tx: Tx, desk: Desk, f: Facts, actor: Actor, reason: str, due_at: dat
     tickets.change(tx, f.id, values)
     told = {"owner": [f.owner_id, None], "team": [f.team_id, f.team_id], "reason": reason}
     timeline.append(tx, desk, Line(f.id, "assignment", told, actor))
+    notify.refresh(tx, desk, f.id)
     paging.again(tx, desk, [f.id], reason)
+    tx.after_commit.append(lambda: desk.wake.notify("changes"))
+
+
+def change_row(tx: Tx, desk: Desk, f: Facts, values: Mapping[str, Any], bump: bool = True) -> None:
+    """Set columns of the ticket; bump: it is another version now (G11)."""
+    changes = dict(values) | {"updated_at": tx.now}
+    if bump:
+        changes["version"] = f.version + 1
+    tickets.change(tx, f.id, changes)
     tx.after_commit.append(lambda: desk.wake.notify("changes"))

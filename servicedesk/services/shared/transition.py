@@ -12,7 +12,7 @@ from servicedesk.domain.incident import Action, Actor, Facts
 from servicedesk.domain.lifecycle import Act, Move, decide
 from servicedesk.domain.notification import unassigned_due
 from servicedesk.errors import Refused
-from servicedesk.services.shared import timeline, waiting, watching
+from servicedesk.services.shared import notify, timeline, waiting, watching
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store import reviews, tickets
 from servicedesk.store.db import Tx
@@ -80,6 +80,7 @@ def perform(
     if action.code:
         told["code"] = action.code
     timeline.append(tx, desk, Line(facts.id, "status", told | dict(content or {}), actor, move.id))
+    notify.refresh(tx, desk, facts.id)
     tx.after_commit.append(lambda: metrics.transition(move.id))
     tx.after_commit.append(lambda: desk.wake.notify("changes"))
     return target

@@ -43,7 +43,7 @@ outbox = Table(
     Column("channel", Text, nullable=False),  # email | webhook
     Column("target", Text, nullable=False),  # address, or the name of the configured webhook
     Column("payload", Json, nullable=False),
-    Column("state", Text, nullable=False, server_default="pending"),  # pending | sent | failed | held | digested
+    Column("state", Text, nullable=False, server_default="pending"),  # pending sent failed skipped held digested
     Column("created_at", UtcTime, nullable=False),
     Column("due_at", UtcTime, nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),

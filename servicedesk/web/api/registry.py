@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from . import (
     alerts,
+    chat,
     checks,
     deliveries,
     documents,
@@ -39,6 +40,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         reviews.bp,
         followups.bp,
         talk.bp,
+        chat.bp,
         playbooks.bp,
         checks.bp,
         silences.bp,

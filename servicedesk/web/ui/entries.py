@@ -233,6 +233,10 @@ def _alarm(b: Book, c: Content) -> Line:
     return Line(b.words.plain("event", c.get("event", "")), "amber", "triangle-alert", str(c.get("text", "")))
 
 
+def _acknowledged(b: Book, c: Content) -> Line:
+    return Line(_("Somebody is on it"), "blue", "hand")
+
+
 def _automatic(b: Book, c: Content) -> Line:
     details = _pairs({"why": c.get("why", "")})
     return Line(_("Automatic mail: it changes nothing"), "grey", "mail", str(c.get("text", "")), details=details)
@@ -285,5 +289,6 @@ _KINDS: dict[str, Callable[[Book, Content], Line]] = {
     "reminder": _reminder,
     "alarm": _alarm,
     "automatic": _automatic,
+    "acknowledged": _acknowledged,
     "notice": _notice,
 }

@@ -172,6 +172,7 @@ _PLAIN: dict[str, dict[str, str]] = {
         "second_person": marked("Second person asked"),
         "phone_confirmed": marked("Confirmed by phone"),
         "test": marked("Test"),
+        "state": marked("Ticket brought up to date"),
         "reply_resolved": marked("Answer on a resolved ticket"),
         "remind": marked("Reminded to confirm"),
         "question_reminder": marked("Reminded of our question"),
