@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from servicedesk.cli import learning
 from servicedesk.cli.common import OPERATOR, emit, opened, state, table
 from servicedesk.errors import FileError
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from servicedesk.services.shared.asking import Dry
 
 
-@click.group()
+@click.group(commands={"stats": learning.stats, "coverage": learning.coverage})
 def playbook() -> None:
-    """Lint, list, match, test and run playbooks without the database; stop and start the desk's checks."""
+    """Lint, list, match, test and run playbooks without the database; their use; stop and start all checks."""
 
 
 @playbook.command()

@@ -31,7 +31,14 @@ POST /second-person-requests/{request_id}/refusal · POST /incidents/{n}/second-
 POST /incidents/{n}/reopening · POST /incidents/{n}/cancellation
 GET /incidents/{n}/comments · POST /incidents/{n}/comments · GET /incidents/{n}/timeline
 GET /incidents/{n}/playbook-runs · POST /incidents/{n}/playbook-runs
-POST /incidents/{n}/playbook-runs/{run}/steps/{step}
+POST /incidents/{n}/playbook-runs/{run}/steps/{step} · GET /incidents/{n}/playbook-runs/{run}/plan
+POST /incidents/{n}/playbook-runs/{run}/steps/{step}/check
+DELETE /incidents/{n}/playbook-runs/{run}/steps/{step}/check
+GET /incidents/{n}/checks · GET /incidents/{n}/checks/{ask} · GET /incidents/{n}/checks/{ask}/output · GET /checks
+PUT /checks/stop · DELETE /checks/stop · GET /observations · GET /incidents/{n}/silences · POST /incidents/{n}/silences
+PATCH /incidents/{n}/silences/{silence} · DELETE /incidents/{n}/silences/{silence} · POST /automation
+POST /incidents/{n}/automation · POST /playbooks/{playbook}/plan · POST /playbooks/{playbook}/previews
+GET /playbook-coverage · GET /playbook-statistics
 GET /playbooks · GET /services · POST /services · GET /teams · POST /teams · GET /users · POST /users
 GET /policies · GET /tokens · POST /tokens · DELETE /tokens/{token_id} · GET /notifications · GET /openapi.json
 """

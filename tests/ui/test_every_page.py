@@ -21,7 +21,9 @@ STAFF = (
     "/incidents/INC-1/review", "/reviews", "/reviews?status=draft", "/second-person-requests",
     "/second-person-requests?status=expired", "/alerts", "/alerts?view=check", "/alerts?status=firing", "/alerts/1",
     "/deliveries", "/deliveries?view=all", "/deliveries/1", "/playbooks", "/playbooks/kubernetes-pod-crash-looping",
-    "/incidents/INC-1/checks", "/observations", "/incidents/INC-1/silences/new", "/incidents/INC-1/runs/1/plan",
+    "/incidents/INC-1/checks", "/observations", "/playbooks?q=pod", "/playbooks/coverage",
+    "/playbooks/kubernetes-pod-crash-looping/preview?alert=1", "/incidents/INC-1/silences/new",
+    "/incidents/INC-1/runs/1/plan",
     "/teams", "/services", "/help", "/settings", "/my", "/incidents/new", "/syslog",
     "/syslog?minutes=180&q=app", "/intake", "/intake?span=1h",
 )  # fmt: skip

@@ -17,7 +17,7 @@ from servicedesk.web import auth
 from servicedesk.web.context import desk
 from servicedesk.web.route import STAFF, Answer, route
 
-from . import shapes
+from . import shapes, whole
 
 bp = Blueprint("api_checks", __name__, url_prefix="/api/v1")
 _CHECKS = "/incidents/<number:number>/checks"
@@ -85,13 +85,13 @@ def list_checks(number: int, query: shapes.Paged) -> Page[shapes.CheckOut]:
     """List everything that was asked for a ticket, the newest first."""
     with desk().read() as tx:
         page = checks.listed(tx, number, query.cursor, query.limit)
-    return Page(tuple(out(one) for one in page.items), page.next)
+    return Page(tuple(whole.check_out(one) for one in page.items), page.next)
 
 
 @route(bp, "GET", _CHECKS + "/<int:ask>", scope="read", role=STAFF, answer=shapes.CheckOut)
 def show_check(number: int, ask: int) -> shapes.CheckOut:
     """Show one asking of a check."""
-    return out(_one(number, ask))
+    return whole.check_out(_one(number, ask))
 
 
 @route(bp, "GET", _CHECKS + "/<int:ask>/output", scope="read", role=STAFF, media="text/plain")
@@ -113,7 +113,7 @@ def plan_run(number: int, run: int) -> Page[Dry]:
 def ask_check(number: int, run: int, step: str) -> Answer:
     """Ask a step's check now, again or for the first time; `verify:` and an id names one of the verify section."""
     ask = playbooks.run_check(desk(), auth.current_actor(), number, run, step)
-    return Answer(out(_one(number, ask)), 202, location=f"/api/v1/incidents/INC-{number}/checks/{ask}")
+    return Answer(whole.check_out(_one(number, ask)), 202, location=f"/api/v1/incidents/INC-{number}/checks/{ask}")
 
 
 @route(bp, "DELETE", _STEP + "/check", scope="work", status=204)
@@ -168,10 +168,6 @@ def start_checks() -> SwitchOut:
     """Let checks run again."""
     service.start(desk(), auth.current_actor())
     return show_switch()
-
-
-def out(one: checks.Shown) -> shapes.CheckOut:
-    return shapes.CheckOut(**{name: getattr(one, name) for name in shapes.CheckOut.__struct_fields__})
 
 
 def _one(number: int, ask: int) -> checks.Shown:

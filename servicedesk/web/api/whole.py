@@ -13,6 +13,7 @@ from servicedesk.errors import NotFound
 from servicedesk.services.playbooks import with_texts
 from servicedesk.store.views import api_incidents as look
 from servicedesk.store.views import gates, reviews, ticket
+from servicedesk.store.views.checks import Shown
 from servicedesk.store.views.queue import Row
 
 from . import shapes
@@ -92,6 +93,11 @@ def run_out(run: ticket.Run) -> shapes.RunOut:
     state = with_texts(run)
     steps = [_same(shapes.StepOut, recorded, title=step.title, text=step.instruction) for step, recorded in state.steps]
     return _same(shapes.RunOut, run, steps=steps)
+
+
+def check_out(one: Shown) -> shapes.CheckOut:
+    """One asking of a check."""
+    return _same(shapes.CheckOut, one)
 
 
 _MADE = frozenset(
