@@ -66,6 +66,11 @@ def _agent(_f: Facts, _a: Action, w: Actor) -> str | None:
     return None if w.has(AGENT) else "Only agents may do this."
 
 
+def _agent_or_desk(f: Facts, a: Action, w: Actor) -> str | None:
+    """The desk itself too: automatic assignment, and tickets of who is not there."""
+    return None if w.system else _agent(f, a, w)
+
+
 def _lead(_f: Facts, _a: Action, w: Actor) -> str | None:
     return None if w.has(LEAD) else "Only a lead may do this."
 
@@ -220,7 +225,7 @@ SECOND_PERSON = Guard("M9", "A second person for P1 and P2", "second-person-requ
 HOLD_CODE = Guard("M3", "What it waits for", "hold", _hold, asks=True)
 
 MOVES: tuple[Move, ...] = (
-    Move("M2", (NEW,), "take", IN_PROGRESS, _agent, (G1, G11), "An owner begins to work on it."),
+    Move("M2", (NEW,), "take", IN_PROGRESS, _agent_or_desk, (G1, G11), "An owner begins to work on it."),
     Move("M3", (IN_PROGRESS,), "hold", PENDING, _owner_or_lead, (HOLD_CODE, G11), "It waits for something outside."),
     Move("M3", (PENDING,), "resume", IN_PROGRESS, _resume, (G11,), "Work goes on."),
     Move(
@@ -259,7 +264,7 @@ MOVES: tuple[Move, ...] = (
 
 _REVIEWABLE = (RESOLVED, REVIEW, CANCELLED)
 ACTS: tuple[Act, ...] = (
-    Act("assign", WORKING, _agent, (G11,), "Give it an owner or a team."),
+    Act("assign", WORKING, _agent_or_desk, (G11,), "Give it an owner or a team."),
     Act("acknowledge", UNCLOSED, _agent, (), "Say that somebody is on it."),
     Act("edit", UNCLOSED, _agent, (G11,), "Change title, category, impact, urgency, service, tags."),
     Act("comment", (*UNCLOSED, CLOSED, CANCELLED), _person, (), "Add a note or a public message."),

@@ -15,7 +15,7 @@ from servicedesk.domain.incident import AGENT, LEAD, Actor
 from servicedesk.domain.oncall import Shift
 from servicedesk.domain.rota import LayerForm
 from servicedesk.errors import BadInput, Conflict, NotAllowed, NotFound
-from servicedesk.services.shared import identity, lookup
+from servicedesk.services.shared import identity, lookup, spans
 from servicedesk.store import oncall as store
 from servicedesk.store.db import Tx
 
@@ -139,7 +139,7 @@ def add_override(
 ) -> int:
     """Somebody else for a while; answers its id. Raises NotAllowed, NotFound, BadInput."""
     need_agent(actor)
-    check_span(starts_at, ends_at)
+    spans.check(starts_at, ends_at, LONGEST)
     reason = identity.clean_text(reason, "reason", 300)
 
     def change(tx: Tx) -> int:
@@ -160,16 +160,6 @@ def _put(
     said = {"user": person.name, "from": starts_at, "to": ends_at, "reason": reason}
     identity.record(tx, desk, actor, "schedule_override", row.name, None, said)
     return found
-
-
-def check_span(starts_at: datetime, ends_at: datetime, longest: timedelta = LONGEST) -> None:
-    """Raises BadInput."""
-    if starts_at.tzinfo is None or ends_at.tzinfo is None:
-        raise BadInput({"starts_at": "A time needs its zone."})
-    if ends_at <= starts_at:
-        raise BadInput({"ends_at": "The end comes after the begin."})
-    if ends_at - starts_at > longest:
-        raise BadInput({"ends_at": f"At most {longest.days} days."})
 
 
 def cancel_override(desk: Desk, actor: Actor, name: str, override_id: int) -> None:
@@ -262,7 +252,7 @@ def _import_one(
     if user_id is None:
         shown = ", ".join(entry["who"]) or "nobody"
         raise BadInput({"file": f"Entry {n}: nobody here is called {shown!r}: use a name or a mail address."})
-    check_span(entry["starts_at"], entry["ends_at"])
+    spans.check(entry["starts_at"], entry["ends_at"], LONGEST)
     same = old is not None and (old.user_id, old.starts_at, old.ends_at) == (
         user_id,
         entry["starts_at"],

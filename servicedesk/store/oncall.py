@@ -210,3 +210,9 @@ def any_begun(tx: Tx) -> bool:
     a = absence.c
     begun = (a.hand_over.is_(True), a.handed_at.is_(None), a.cancelled_at.is_(None), a.starts_at <= tx.now)
     return tx.run(select(a.id).where(*begun).limit(1)).first() is not None
+
+
+def any_left(tx: Tx) -> bool:
+    """Does a disabled person own an open ticket?"""
+    query = select(incident.c.id).join(user, user.c.id == incident.c.owner_id).where(user.c.active.is_(False))
+    return tx.run(query.where(incident.c.status.in_(("new", "in_progress", "pending"))).limit(1)).first() is not None

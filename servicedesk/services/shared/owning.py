@@ -47,30 +47,62 @@ def with_owner(tx: Tx, f: Facts, owner_id: int | None, team_id: int | None) -> F
     return replace(f, owner_id=owner_id, team_id=team_id, owner_active=owner_id is not None, owner_in_team=member)
 
 
-def begin(
-    tx: Tx, desk: Desk, f: Facts, actor: Actor, owner_id: int | None, team_id: int | None, action: Action
+def give(
+    tx: Tx,
+    desk: Desk,
+    f: Facts,
+    actor: Actor,
+    owner_id: int,
+    team_id: int | None,
+    version: int | None = None,
+    reason: str = "",
 ) -> None:
-    values = {
-        "owner_id": owner_id,
-        "team_id": team_id,
-        "acknowledged_at": tx.now,
-        "unassigned_due_at": None,
-    }
+    """Somebody owns it from now on, whatever state of work it is in. Raises BadInput, Refused."""
+    if f.status == words.NEW:
+        begin(tx, desk, f, actor, owner_id, team_id, Action("take", version, reason=reason))
+    else:
+        reassign(tx, desk, f, actor, owner_id, team_id, version, reason)
+
+
+def begin(
+    tx: Tx,
+    desk: Desk,
+    f: Facts,
+    actor: Actor,
+    owner_id: int | None,
+    team_id: int | None,
+    action: Action,
+    acknowledged: bool = True,
+) -> None:
+    """M2. acknowledged: a person did it (an automatic assignment answers to nobody)."""
+    values: dict[str, Any] = {"owner_id": owner_id, "team_id": team_id, "unassigned_due_at": None}
+    if acknowledged:
+        values["acknowledged_at"] = tx.now
     f = with_owner(tx, f, owner_id, team_id)
     transition.perform(tx, desk, f, actor, action, values, {"owner": owner_id, "team": team_id})
     notify.enqueue(tx, desk, [Notice("assigned", f.id, f"{f.cycle}:{f.version}", {"from": actor.id})])
 
 
 def reassign(
-    tx: Tx, desk: Desk, f: Facts, actor: Actor, owner_id: int | None, team_id: int | None, version: int | None
+    tx: Tx,
+    desk: Desk,
+    f: Facts,
+    actor: Actor,
+    owner_id: int | None,
+    team_id: int | None,
+    version: int | None,
+    reason: str = "",
 ) -> None:
+    """Another owner or team on a ticket in work. Raises BadInput, Refused."""
     transition.judged(f, actor, Action("assign", version))
     if owner_id is None and f.status != words.NEW and f.owner_id is not None:
         raise BadInput({"owner": "A ticket in work keeps an owner: name another one."})
     if owner_id is not None and not lookup.in_team(tx, owner_id, team_id):
         raise BadInput({"owner": "This person is not a member of the ticket's team."})
-    told = {"owner": [f.owner_id, owner_id], "team": [f.team_id, team_id]}
-    change_row(tx, desk, f, {"owner_id": owner_id, "team_id": team_id})
+    told: dict[str, Any] = {"owner": [f.owner_id, owner_id], "team": [f.team_id, team_id]}
+    told |= {"reason": reason} if reason else {}
+    owned: dict[str, Any] = {} if owner_id is None else {"unassigned_due_at": None}
+    change_row(tx, desk, f, {"owner_id": owner_id, "team_id": team_id} | owned)
     timeline.append(tx, desk, Line(f.id, "assignment", told, actor))
     notify.refresh(tx, desk, f.id)
     if owner_id is None and team_id != f.team_id:
@@ -85,13 +117,11 @@ def release(tx: Tx, desk: Desk, f: Facts, actor: Actor, reason: str, due_at: dat
     due_at: when the leads are alarmed that nobody owns it (default: as for a new ticket).
     """
     due = due_at or unassigned_due(desk.policy, f.priority, tx.now)
-    values = {"owner_id": None, "unassigned_due_at": due, "updated_at": tx.now, "version": f.version + 1}
-    tickets.change(tx, f.id, values)
+    change_row(tx, desk, f, {"owner_id": None, "unassigned_due_at": due})
     told = {"owner": [f.owner_id, None], "team": [f.team_id, f.team_id], "reason": reason}
     timeline.append(tx, desk, Line(f.id, "assignment", told, actor))
     notify.refresh(tx, desk, f.id)
     paging.again(tx, desk, [f.id], reason)
-    tx.after_commit.append(lambda: desk.wake.notify("changes"))
 
 
 def change_row(tx: Tx, desk: Desk, f: Facts, values: Mapping[str, Any], bump: bool = True) -> None:
