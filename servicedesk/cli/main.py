@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "user": Entry("servicedesk.cli.user:user", "People: add, change, disable, sign-in links"),
     "team": Entry("servicedesk.cli.team:team", "Teams and their members"),
     "service": Entry("servicedesk.cli.service:service", "Services, their teams and criticality"),
+    "oncall": Entry("servicedesk.cli.oncall:oncall", "Who is on call now and next; overrides, absences, calendars"),
     "token": Entry("servicedesk.cli.token:token", "Tokens for senders and scripts"),
     "sender": Entry("servicedesk.cli.sender:sender", "Who sends alerts; a test of the whole way"),
     "notification": Entry("servicedesk.cli.notification:notification", "Who was told what; a test of the channels"),

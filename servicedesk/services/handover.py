@@ -8,10 +8,10 @@ from typing import Any
 
 from servicedesk.desk import Desk
 from servicedesk.domain.guards import blank
-from servicedesk.domain.incident import AGENT, LEAD, SYSTEM, WORKING, Actor, number
+from servicedesk.domain.incident import AGENT, LEAD, SYSTEM, WORKING, Action, Actor, number
 from servicedesk.errors import BadInput, DeskError, NotAllowed
 from servicedesk.services.shared import facts as loader
-from servicedesk.services.shared import lookup, owning, timeline
+from servicedesk.services.shared import lookup, owning, timeline, transition
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store import oncall
 from servicedesk.store.db import Priority, Tx
@@ -79,14 +79,15 @@ def where_we_are(desk: Desk, actor: Actor, incident_id: int, where: Mapping[str,
     desk.write(change)
 
 
-def release(desk: Desk, actor: Actor, incident_id: int, reason: str = "") -> None:
-    """Back to the queue: the owner's or a lead's act. Raises NotAllowed, NotFound, BadInput."""
+def release(desk: Desk, actor: Actor, incident_id: int, reason: str = "", version: int | None = None) -> None:
+    """Back to the queue: the owner's or a lead's act. Raises NotAllowed, NotFound, BadInput, Refused."""
 
     def change(tx: Tx) -> None:
         f = loader.load(tx, desk, incident_id)
         _need(actor, f.owner_id, own=True)
         if f.owner_id is None or f.status not in WORKING:
             raise BadInput({"owner": "Only a ticket in work that has an owner goes back to the queue."})
+        transition.judged(f, actor, Action("assign", version))
         owning.release(tx, desk, f, actor, reason.strip()[:2000] or "Given back to the queue.")
 
     desk.write(change)

@@ -11,6 +11,7 @@ import msgspec
 
 from servicedesk.desk import Desk
 from servicedesk.domain import oncall, rota
+from servicedesk.domain.icalendar import Imported
 from servicedesk.domain.incident import AGENT, LEAD, Actor
 from servicedesk.domain.oncall import Shift
 from servicedesk.domain.rota import LayerForm
@@ -221,8 +222,8 @@ def new_feed(desk: Desk, actor: Actor, name: str) -> str:
     return secret
 
 
-def put_imported(desk: Desk, actor: Actor, name: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Overrides out of a calendar: uid, who (name, display or mail address), starts_at, ends_at, cancelled.
+def put_imported(desk: Desk, actor: Actor, name: str, entries: Sequence[Imported]) -> dict[str, int]:
+    """Overrides out of a calendar; who: a sign-in name, a shown name or a mail address.
 
     The same calendar again changes nothing; a changed entry replaces its override, a cancelled one ends it.
     Answers counts: added, changed, cancelled, same. All or nothing. Raises NotAllowed, NotFound, BadInput.
@@ -234,34 +235,28 @@ def put_imported(desk: Desk, actor: Actor, name: str, entries: Sequence[Mapping[
         known, people = store.overrides_by_uid(tx, row.id), store.people_by_word(tx)
         counts = dict.fromkeys(("added", "changed", "cancelled", "same"), 0)
         for n, entry in enumerate(entries, 1):
-            counts[_import_one(tx, actor, row, known.get(entry["uid"]), people, entry, n)] += 1
+            counts[_import_one(tx, actor, row, known.get(entry.uid), people, entry, n)] += 1
         identity.record(tx, desk, actor, "schedule_import", name, None, counts)
         return counts
 
     return desk.write(change)
 
 
-def _import_one(
-    tx: Tx, actor: Actor, row: Any, old: Any, people: Mapping[str, int], entry: Mapping[str, Any], n: int
-) -> str:
-    if entry["cancelled"]:
+def _import_one(tx: Tx, actor: Actor, row: Any, old: Any, people: Mapping[str, int], entry: Imported, n: int) -> str:
+    if entry.cancelled:
         if old is not None:
             store.cancel_override(tx, old.id)
         return "cancelled" if old is not None else "same"
-    user_id = next((people[w] for w in entry["who"] if w in people), None)
+    user_id = next((people[w] for w in entry.who if w in people), None)
     if user_id is None:
-        shown = ", ".join(entry["who"]) or "nobody"
+        shown = ", ".join(entry.who) or "nobody"
         raise BadInput({"file": f"Entry {n}: nobody here is called {shown!r}: use a name or a mail address."})
-    spans.check(entry["starts_at"], entry["ends_at"], LONGEST)
-    same = old is not None and (old.user_id, old.starts_at, old.ends_at) == (
-        user_id,
-        entry["starts_at"],
-        entry["ends_at"],
-    )
-    if same:
+    spans.check(entry.starts_at, entry.ends_at, LONGEST)
+    wanted = (user_id, entry.starts_at, entry.ends_at)
+    if old is not None and (old.user_id, old.starts_at, old.ends_at) == wanted:
         return "same"
     if old is not None:
         store.cancel_override(tx, old.id)
-    values = {"schedule_id": row.id, "user_id": user_id, "uid": entry["uid"], "reason": "calendar"}
-    store.add_override(tx, values | {k: entry[k] for k in ("starts_at", "ends_at")} | {"made_by": actor.id})
+    values = {"schedule_id": row.id, "user_id": user_id, "uid": entry.uid, "reason": "calendar"}
+    store.add_override(tx, values | {"starts_at": entry.starts_at, "ends_at": entry.ends_at, "made_by": actor.id})
     return "changed" if old is not None else "added"

@@ -20,6 +20,7 @@ PUBLIC_ROUTES = {
     "/metrics": "Prometheus scrapes it; figures only",
     "/static/<path:filename>": "style sheets and scripts",
     "/favicon.ico": "the browser asks for it",
+    "/calendar/<secret>.ics": "a calendar program fetches it; the address carries its own proof",
     "/sign-in": "where people sign in",
     "/sign-out": "ends the session that it finds",
     "/sign-in/link/<secret>": "a signed link carries its own proof",
