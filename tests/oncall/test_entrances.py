@@ -99,7 +99,7 @@ def test_a_policy_is_written_shown_and_tried(callers: Callers) -> None:  # noqa:
     }  # fmt: skip
     tried = callers.agent.post("/escalation-simulations", asked | {"policy": {"steps": STEPS[1:]}})
     assert tried["steps"]
-    body["policy"]["steps"][1]["targets"][0]["name"] = "Nowhere"  # type: ignore[index]
+    body["policy"] = {"steps": [STEPS[0], {"wait": 5, "targets": [{"kind": "team", "name": "Nowhere"}]}]}
     refused = callers.lead.must(callers.lead.call("PUT", "/escalation-policies/Web", json=body), 422)
     assert "step_2" in str(refused)
     assert callers.lead.call("DELETE", "/schedules/Primary").status_code == 409
