@@ -44,8 +44,8 @@ def look(run: Run, facts: Facts, now: datetime) -> Look:
     """What this run needs at this instant; its time has come."""
     if facts.status not in (NEW, IN_PROGRESS, PENDING):
         return Look("rest", OVER, "The ticket is resolved or ended.")
-    if facts.owner_id is not None and facts.acted_at is not None:
-        return _answered(run, facts, facts.acted_at, now)
+    if facts.answered_at is not None:
+        return _answered(run, facts, facts.answered_at, now)
     if facts.status == PENDING:
         return Look(
             "rest", ACKNOWLEDGED, "The ticket is on hold.", now + timedelta(minutes=max(run.policy.expires, 15))
@@ -109,7 +109,7 @@ def hold_back(facts: Facts) -> str:
     """Why a row that waited is not sent after all; "" when it is."""
     if facts.status not in (NEW, IN_PROGRESS):
         return "The ticket is resolved, ended or on hold."
-    if facts.owner_id is not None and facts.acted_at is not None:
+    if facts.answered_at is not None:
         return f"{facts.actor} has it."
     return "It recovered before this was due." if facts.recovered else ""
 

@@ -63,7 +63,8 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The ticket. acted_at, actor: the last act of one of the staff since the run began, if any."""
+    """The ticket. acted_at, actor: the last act of one of the staff since the run began, if any; said: one of them
+    was "acknowledge", which counts whoever owns it."""
 
     status: str
     priority: int | None
@@ -71,6 +72,12 @@ class Facts:
     recovered: bool = False
     acted_at: datetime | None = None
     actor: str = ""
+    said: bool = False
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """When somebody showed last that the ticket is in hand: an act on one that has an owner, or "acknowledge"."""
+        return self.acted_at if self.owner_id is not None or self.said else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,8 @@ def _runs(tx: Tx, desk: Desk) -> int:
 def facts_of(row: Any, acts: Mapping[int, Act]) -> Facts:
     """Of a row that carries status, priority, owner_id and recovered_at of the ticket."""
     act = acts.get(row.incident_id)
-    recovered = row.recovered_at is not None
-    return Facts(row.status, row.priority, row.owner_id, recovered, act.at if act else None, act.actor if act else "")
+    facts = Facts(row.status, row.priority, row.owner_id, row.recovered_at is not None)
+    return facts if act is None else replace(facts, acted_at=act.at, actor=act.actor, said=act.said)
 
 
 def _run_of(row: Any) -> Run:

@@ -27,6 +27,7 @@ from .tables import (
     user,
 )
 
+ACKNOWLEDGED = "acknowledged"  # the kind of the timeline's line
 LIMIT = 100  # runs, or rows, a transaction
 
 
@@ -162,20 +163,25 @@ class Act:
 
     at: datetime
     actor: str
+    said: bool  # one of the acts was "acknowledge"
 
 
 def acts(tx: Tx, ids: Iterable[int]) -> dict[int, Act]:
     """By ticket; only of those that have a run. The requester's own words do not count."""
     t, e = timeline.c, escalation.c
     query = (
-        select(t.incident_id, t.at, user.c.name, user.c.display)
+        select(t.incident_id, t.at, t.kind, user.c.name, user.c.display)
         .join(escalation, and_(e.incident_id == t.incident_id, t.seq > e.began_seq))
         .join(incident, incident.c.id == t.incident_id)
         .join(user, user.c.id == t.actor_id)
         .where(t.incident_id.in_(list(ids)), t.actor_id.is_distinct_from(incident.c.requester_id))
         .order_by(t.incident_id, t.seq)
     )
-    return {row.incident_id: Act(row.at, row.display or row.name) for row in tx.run(query)}
+    found: dict[int, Act] = {}
+    for row in tx.run(query):
+        said = row.kind == ACKNOWLEDGED or (row.incident_id in found and found[row.incident_id].said)
+        found[row.incident_id] = Act(row.at, row.display or row.name, said)
+    return found
 
 
 # --- the proof ---

@@ -11,11 +11,13 @@ from sqlalchemy import select
 from servicedesk.desk import Desk
 from servicedesk.domain.people_rules import ChannelRule, PersonRules
 from servicedesk.services import escalation_policies, escalations, incidents, resolution, schedules
+from servicedesk.services.shared import timeline
+from servicedesk.services.shared.timeline import Line
 from servicedesk.store import oncall, outbox
 from servicedesk.store.tables import escalation, page_step, user
 from tests.oncall.conftest import Crew, policy, rota, use
 from tests.support.clock import Clock
-from tests.told.rows import lines, opened, rows, set_incident
+from tests.told.rows import lines, opened, row_of, rows, set_incident
 
 LADDER = policy((0, "schedule:Primary"), (10, "person:lead"), repeat=1, repeat_after=20, expires=60)
 
@@ -96,6 +98,34 @@ def test_an_acknowledgement_stops_it_expires_and_begins_again(desk: Desk, people
     work(desk)
     assert run_of(desk, number).state == "over"
     assert len(steps(desk, number)) == 2
+
+
+@pytest.mark.feature("N4")
+def test_acknowledge_counts_without_owning_and_for_who_was_given_it(desk: Desk, people: Crew, clock: Clock) -> None:
+    from servicedesk.domain.assignment import TeamRules
+    from servicedesk.services import assignment
+    from servicedesk.services.shared import facts, owning
+
+    use(desk, people["lead"], policy((0, "person:owner"), (10, "person:lead"), expires=0))
+    noted = opened(desk, people["requester"])
+    organisation = policy((5, "person:agent"), (10, "person:lead"), expires=0)
+    work(desk)
+    desk.write(lambda tx: timeline.append(tx, desk, Line(noted, "acknowledged", {}, people["reviewer"])))
+    clock.advance(minutes=10)
+    work(desk)
+    assert (run_of(desk, noted).state, len(steps(desk, noted))) == ("acknowledged", 1)
+    use(desk, people["lead"], organisation)
+    assignment.set_team_rules(desk, people["lead"], "Operations", TeamRules(enabled=True))
+    given = opened(desk, people["requester"])
+    assert assignment.run_due(desk) == 2
+    clock.advance(minutes=5)
+    work(desk)
+    assert len(steps(desk, given)) == 1, "nobody has answered: the owner did not choose it"
+    owner = next(actor for actor in people.values() if actor.id == row_of(desk, given).owner_id)
+    assert desk.write(lambda tx: owning.acknowledge(tx, desk, facts.load(tx, desk, given), owner)) == "yours"
+    clock.advance(minutes=10)
+    work(desk)
+    assert (run_of(desk, given).state, len(steps(desk, given))) == ("acknowledged", 1)
 
 
 @pytest.mark.feature("N5")

@@ -33,6 +33,8 @@ def acknowledge(tx: Tx, desk: Desk, f: Facts, actor: Actor) -> str:
     Raises Refused where the ticket is over, or the actor no agent.
     """
     if f.owner_id is not None and f.owner_id == actor.id:
+        if f.status in words.WORKING:  # a sign of life: an automatic assignment is answered, an old answer renewed
+            timeline.append(tx, desk, Line(f.id, "acknowledged", {"owner": f.owner_id}, actor))
         return "yours"
     if f.status == words.NEW and actor.id is not None and lookup.in_team(tx, actor.id, f.team_id):
         take(tx, desk, f, actor)
