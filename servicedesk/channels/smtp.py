@@ -44,7 +44,7 @@ def build(config: Config, target: str, message: Message) -> EmailMessage:
 
 def text_of(message: Message) -> str:
     """The plain part: facts first."""
-    width = max(len(label) for label, _ in message.facts) + 1
+    width = max((len(label) for label, _ in message.facts), default=0) + 1
     facts = "\n".join(f"{label + ':':<{width}} {value}" for label, value in message.facts)
     links = f"{message.link_title}:\n{message.link}"
     if message.act_link:

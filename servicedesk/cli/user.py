@@ -111,6 +111,17 @@ def link(name: str) -> None:
 
 @user.command()
 @click.argument("name")
+def invite(name: str) -> None:
+    """Mail somebody a link (7 days) by which they come in and set a password."""
+    from servicedesk.services import invitations
+
+    with opened() as desk:
+        invitations.invite(desk, OPERATOR, name)
+    emit({"name": name}, f"an invitation for {name} goes out; a running desk sends it")
+
+
+@user.command()
+@click.argument("name")
 def password(name: str) -> None:
     """Set somebody's password (asked for, or from standard input)."""
     from servicedesk.services import people

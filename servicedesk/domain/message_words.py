@@ -92,6 +92,16 @@ EN: dict[str, Words] = {
     "digest": Words("Waiting for you: {title}", "These tickets waited until now."),
     "storm": Words("Many at once: {title}", "The page budget is used up: these tickets are told in one digest."),
     "state": Words("{title}", "Where this ticket is now: {status}."),
+    "invitation": Words(
+        "You are invited to the service desk",
+        "An account was made for you: {owner}. Open the link within 7 days to come in and set your password.",
+        "Come in",
+    ),
+    "password_reset": Words(
+        "A new password for the service desk",
+        "Somebody asked for a new password for {owner}. Open the link within an hour; if it was not you, do nothing.",
+        "Set a new password",
+    ),
     "test": Words("A test", "This is a test message. There is nothing to do."),
 }
 FR: dict[str, Words] = {
@@ -161,6 +171,16 @@ FR: dict[str, Words] = {
     "digest": Words("En attente de vous : {title}", "Ces tickets ont attendu jusqu’à maintenant."),
     "storm": Words("Plusieurs à la fois : {title}", "Trop d’alarmes à la fois : ces tickets sont regroupés ici."),
     "state": Words("{title}", "Où en est ce ticket : {status}."),
+    "invitation": Words(
+        "Vous êtes invité au centre de services",
+        "Un compte a été créé pour vous : {owner}. Ouvrez le lien sous 7 jours pour entrer et choisir un mot de passe.",
+        "Entrer",
+    ),
+    "password_reset": Words(
+        "Un nouveau mot de passe pour le centre de services",
+        "Un nouveau mot de passe a été demandé pour {owner}. Ouvrez le lien sous une heure ; sinon, ne faites rien.",
+        "Choisir un nouveau mot de passe",
+    ),
     "test": Words("Un essai", "Ceci est un message d’essai. Il n’y a rien à faire."),
 }
 LABELS = {
@@ -175,6 +195,7 @@ LABELS = {
         "nobody": "nobody yet",
         "acknowledge": "I take care of it",
         "footer": "Sent by the service desk. Keep {number} in the subject when you answer.",
+        "letter": "Sent by the service desk.",
     },
     "fr": {
         "what": "Quoi",
@@ -187,6 +208,7 @@ LABELS = {
         "nobody": "personne",
         "acknowledge": "Je m’en occupe",
         "footer": "Envoyé par le centre de services. Gardez {number} dans l’objet de votre réponse.",
+        "letter": "Envoyé par le centre de services.",
     },
 }
 TEXTS = {"en": EN, "fr": FR}

@@ -23,7 +23,9 @@ from servicedesk.errors import BadInput
 NOBODY = "none"  # the channel of a row that says why nobody was told
 LINK_LIFE = timedelta(days=30)  # longer than the reminder ladder and the reopening window together
 ACT_LIFE = timedelta(days=3)  # who is told of a ticket may take it by the link for so long
-CONFIRM, ACKNOWLEDGE = "confirm", "acknowledge"  # purposes of links
+CONFIRM, ACKNOWLEDGE, SIGNIN = "confirm", "acknowledge", "signin"  # purposes of links
+INVITATION_LIFE, RESET_LIFE = timedelta(days=7), timedelta(hours=1)
+RESET_AGAIN = timedelta(minutes=5)  # so long one mail is enough, however often somebody asks
 MAX_TRIES = 50  # with the back-off below: about a day
 _FIRST_PAUSE, _LONGEST_PAUSE = 15.0, 1800.0  # seconds
 REMIND_BEFORE = timedelta(days=1)
@@ -210,6 +212,8 @@ EVENTS: dict[str, Event] = {
         Event("digest", _named),
         Event("storm", _responsible),
         Event("state", _nobody),
+        Event("invitation", _nobody, staff=False),
+        Event("password_reset", _nobody, staff=False),
         Event("test", _named),
     )
 }

@@ -34,7 +34,7 @@ QUEUE = "/queue"
 LINK_PAGES = {
     notification.CONFIRM: "/portal/confirm/{}",
     notification.ACKNOWLEDGE: "/portal/acknowledge/{}",
-    "signin": "/sign-in/link/{}",
+    notification.SIGNIN: "/sign-in/link/{}",
 }
 
 

@@ -111,6 +111,13 @@ def link_is_fresh(tx: Tx, id_hash: bytes, purpose: str) -> bool:
     return bool(tx.run(query).scalar_one())
 
 
+def link_until(tx: Tx, user_id: int, purpose: str, after: datetime) -> bool:
+    """Has this person an unused link that holds longer than `after`?"""
+    mine = (signin_link.c.user_id == user_id) & (signin_link.c.purpose == purpose)
+    query = select(signin_link.c.id_hash).where(mine, signin_link.c.used_at.is_(None), signin_link.c.expires_at > after)
+    return tx.run(query.limit(1)).first() is not None
+
+
 def delete_unused_links(tx: Tx, user_id: int, purpose: str) -> None:
     """A new link of this purpose makes the older ones worthless."""
     mine = (signin_link.c.user_id == user_id) & (signin_link.c.purpose == purpose)

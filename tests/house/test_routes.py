@@ -25,6 +25,7 @@ PUBLIC_ROUTES = {
     "/sign-out": "ends the session that it finds",
     "/sign-in/link/<secret>": "a signed link carries its own proof",
     "/portal/confirm/<secret>": "a signed link carries its own proof",
+    "/sign-in/forgotten": "who forgot the password is not signed in",
     "/portal/acknowledge/<secret>": "a signed link carries its own proof",
     "/api/v1/channels/<channel>/actions": "the chat signs what it sends",
     "/portal/thanks": "a sentence after the link was used",

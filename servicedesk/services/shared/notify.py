@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from servicedesk.channels import registry
 from servicedesk.desk import Desk
 from servicedesk.domain import notification
 from servicedesk.domain.incident import number
-from servicedesk.domain.notification import ACT_LIFE, EVENTS, LINK_LIFE, NOBODY, Decision, Link, Notice, Target, Ticket
+from servicedesk.domain.notification import (
+    ACT_LIFE,
+    EVENTS,
+    LINK_LIFE,
+    NOBODY,
+    SIGNIN,
+    Decision,
+    Link,
+    Notice,
+    Person,
+    Target,
+    Ticket,
+)
 from servicedesk.services.shared import budget, paging
-from servicedesk.store import budgets, escalations, outbox
+from servicedesk.store import access, budgets, escalations, outbox
 from servicedesk.store.db import Tx
 
-__all__ = ["Notice", "enqueue", "post", "refresh"]
+__all__ = ["Notice", "enqueue", "letter", "post", "refresh"]
 
 
 def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
@@ -64,6 +77,32 @@ def _write(tx: Tx, desk: Desk, rows: list[dict[str, Any]], links: Iterable[Link]
     outbox.add_links(tx, [_stored(link, desk.audit_key) for link in links])
     if any(row["state"] == "pending" for row in rows):
         tx.after_commit.append(lambda: desk.wake.notify("outbox"))
+
+
+def letter(tx: Tx, desk: Desk, event: str, to: Person, life: timedelta) -> None:
+    """A message about no ticket, to one person, with a link to come in; older links of that kind are void."""
+    link = Link(SIGNIN, event, 0, 0, to.id, tx.now + life)
+    access.delete_unused_links(tx, to.id, SIGNIN)
+    payload = {
+        "event": event,
+        "staff": False,
+        "to": to.name,
+        "language": to.language,
+        "number": "",
+        "title": "",
+        "where": "",
+        "since": tx.now.isoformat(),
+        "priority": None,
+        "owner": to.name,
+        "extra": {},
+        "link": _unsecret(link),
+    }
+    notice = Notice(event, 0, f"{to.id}:{link.expires_at.isoformat()}")
+    rows = []
+    for channel in registry.reach(desk.config).personal:
+        row = _row(tx, notice, Decision(event), Target(channel, to.email), payload)
+        rows.append(row | {"incident_id": None})
+    _write(tx, desk, rows, [link])
 
 
 def post(tx: Tx, desk: Desk, posts: Sequence[tuple[Notice, Target]]) -> list[int]:
@@ -181,7 +220,7 @@ def _stored(link: Link, key: bytes) -> dict[str, Any]:
         "id_hash": notification.link_hash(link.secret(key)),
         "purpose": link.purpose,
         "user_id": link.user_id,
-        "incident_id": link.incident_id,
+        "incident_id": link.incident_id or None,
         "cycle": link.cycle,
         "expires_at": link.expires_at,
     }

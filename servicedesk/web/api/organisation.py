@@ -9,7 +9,7 @@ from flask import Blueprint
 from msgspec import UNSET, UnsetType
 
 from servicedesk.errors import NotFound
-from servicedesk.services import people
+from servicedesk.services import invitations, people
 from servicedesk.store.views import people as look
 from servicedesk.store.views.paging import Page
 from servicedesk.web import auth
@@ -175,6 +175,12 @@ def change_user(name: str, body: UserPatch) -> look.User:
     """Change a user; `active` false ends all sessions and tokens."""
     people.change_user(desk(), auth.current_actor(), name, changes(body))
     return _user(name)
+
+
+@route(bp, "POST", "/users/<name>/invitation", scope="admin", status=204)
+def invite_user(name: str) -> None:
+    """Mail a link by which somebody comes in and sets a password."""
+    invitations.invite(desk(), auth.current_actor(), name)
 
 
 @route(bp, "POST", "/users/<name>/sign-in-link", scope="admin", answer=LinkOut, status=201)

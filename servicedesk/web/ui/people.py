@@ -9,6 +9,7 @@ from flask import request, url_for
 
 from servicedesk.domain.incident import ADMIN, ROLES
 from servicedesk.errors import NotFound
+from servicedesk.services import invitations
 from servicedesk.services import people as service
 from servicedesk.store.views import people as views
 from servicedesk.web import auth
@@ -147,3 +148,14 @@ def user_link(name: str) -> Any:
     secret = service.signin_link(desk(), auth.current_actor(), name)
     address = desk().config.base_url + url_for("ui.link_page", secret=secret)
     return _users_page(filled(), address, name)
+
+
+@post("/users/<name>/invitation", role=ADMIN)
+def invite_user(name: str) -> Any:
+    """Mail a link by which somebody comes in and sets a password."""
+    actor = auth.current_actor()
+    return submit(
+        lambda _form: invitations.invite(desk(), actor, name),
+        lambda _none: url_for("ui.users_page", said="sent"),
+        _users_page,
+    )

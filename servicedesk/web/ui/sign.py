@@ -7,7 +7,7 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 
 from servicedesk.errors import Busy, NotFound, NotSignedIn
-from servicedesk.services import sessions
+from servicedesk.services import invitations, sessions
 from servicedesk.web import auth
 from servicedesk.web.context import desk
 from servicedesk.web.i18n import gettext as _
@@ -41,7 +41,7 @@ def sign_in() -> Any:
 
 
 def _sign_in_page(form: Form) -> str:
-    return render_template("sign/in.html", form=form)
+    return render_template("sign/in.html", form=form, by_mail=invitations.possible(desk()))
 
 
 @get("/sign-in/link/<secret>", scope=PUBLIC)
@@ -56,6 +56,24 @@ def link_page(secret: str) -> str:
 def use_link(secret: str) -> Any:
     """Come in by the link, then set a password."""
     return _welcome(sessions.use_link(desk(), secret, _browser()), url_for("ui.settings", _anchor="password"))
+
+
+@get("/sign-in/forgotten", scope=PUBLIC)
+def forgotten_page() -> str:
+    """Ask for a link to set a new password."""
+    return render_template("sign/forgotten.html", form=filled(), asked=False)
+
+
+@post("/sign-in/forgotten", scope=PUBLIC)
+def forgotten() -> Any:
+    """The same answer whoever is named."""
+    form = typed(request.form)
+    try:
+        invitations.ask_reset(desk(), form.value("name"))
+    except Busy as error:
+        form.errors = {"": str(error)}
+        return render_template("sign/forgotten.html", form=form, asked=False), 503
+    return render_template("sign/forgotten.html", form=form, asked=True)
 
 
 @post("/sign-out", scope=PUBLIC)
