@@ -31,6 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "worker": Entry("servicedesk.cli.run:worker", "Workers only"),
     "incident": Entry("servicedesk.cli.incident:incident", "List, show and work on tickets"),
     "delivery": Entry("servicedesk.cli.delivery:delivery", "Raw deliveries and dead letters: list, show, replay"),
+    "alert": Entry("servicedesk.cli.alert:alert", "Alerts: list, what is to be checked, make a ticket of one"),
     "playbook": Entry("servicedesk.cli.playbook:playbook", "Lint, list and match playbooks"),
     "rules": Entry("servicedesk.cli.rules:rules", "Lint, list and try syslog rules"),
     "user": Entry("servicedesk.cli.user:user", "People: add, change, disable, sign-in links"),

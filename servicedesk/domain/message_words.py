@@ -102,6 +102,11 @@ EN: dict[str, Words] = {
         "Somebody asked for a new password for {owner}. Open the link within an hour; if it was not you, do nothing.",
         "Set a new password",
     ),
+    "to_check": Words(
+        "{title} records wait to be checked",
+        "Alerts were recorded without a ticket, and nobody has looked at them for too long.",
+        "Open the list",
+    ),
     "test": Words("A test", "This is a test message. There is nothing to do."),
 }
 FR: dict[str, Words] = {
@@ -180,6 +185,11 @@ FR: dict[str, Words] = {
         "Un nouveau mot de passe pour le centre de services",
         "Un nouveau mot de passe a été demandé pour {owner}. Ouvrez le lien sous une heure ; sinon, ne faites rien.",
         "Choisir un nouveau mot de passe",
+    ),
+    "to_check": Words(
+        "{title} enregistrements à vérifier",
+        "Des alertes ont été enregistrées sans ticket et personne ne les a regardées depuis trop longtemps.",
+        "Ouvrir la liste",
     ),
     "test": Words("Un essai", "Ceci est un message d’essai. Il n’y a rien à faire."),
 }

@@ -214,6 +214,7 @@ EVENTS: dict[str, Event] = {
         Event("state", _nobody),
         Event("invitation", _nobody, staff=False),
         Event("password_reset", _nobody, staff=False),
+        Event("to_check", _leads),
         Event("test", _named),
     )
 }

@@ -148,6 +148,7 @@ class AlertPolicy(_Section, frozen=True):
     suspect_confirm: Duration
     suspect_confirm_by_source: dict[str, Duration]
     storm: Storm
+    to_check_after: Duration
     quiet_window: dict[Priority, Duration]
     auto_resolve: AutoResolve
     false_positives: Recurrence  # so many in the window ask to tune the alert

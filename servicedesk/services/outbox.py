@@ -95,7 +95,7 @@ def message_of(desk: Desk, row: Claimed) -> Message:
     return messages.compose(
         payload,
         desk.config.base_url,
-        _address(desk, row, "link") or (PAGE.format(row.payload["number"]) if row.incident_id is not None else QUEUE),
+        _address(desk, row, "link") or _page(row),
         ZoneInfo(desk.policy.calendar.timezone),
         _address(desk, row, "act"),
         id=own,
@@ -104,6 +104,12 @@ def message_of(desk: Desk, row: Claimed) -> Message:
         references="" if first == own else first,
         root=row.first_provider_id,
     )
+
+
+def _page(row: Claimed) -> str:
+    if row.incident_id is not None:
+        return PAGE.format(row.payload["number"])
+    return str(row.payload.get("path", QUEUE))
 
 
 def _state_name(desk: Desk, payload: Mapping[str, Any]) -> str:

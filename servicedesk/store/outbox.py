@@ -128,11 +128,11 @@ def _leads(tx: Tx, teams: set[int | None]) -> dict[int | None, tuple[Person, ...
     found: dict[int | None, list[Person]] = {team_id: [] for team_id in teams}
     for row in tx.run(query):
         found[row.team_id].append(_full(row))
-    everybody = _all_leads(tx) if not all(found.values()) else ()
+    everybody = everybody_who_leads(tx) if not all(found.values()) else ()
     return {team_id: tuple(people) or everybody for team_id, people in found.items()}
 
 
-def _all_leads(tx: Tx) -> tuple[Person, ...]:
+def everybody_who_leads(tx: Tx) -> tuple[Person, ...]:
     rows = tx.run(select(user).where(_REACHABLE).order_by(user.c.id))
     return tuple(_full(row) for row in rows if LEAD in held_roles(frozenset(row.roles)))
 

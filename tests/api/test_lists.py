@@ -225,3 +225,19 @@ def test_playbooks_by_api(one: Callers) -> None:
     figures = one.app.test_client().get("/metrics").text
     assert 'servicedesk_playbook_steps_total{check="manual",verdict="done"}' in figures
     assert [r["id"] for r in one.lead.get("/incidents/1/playbook-runs")["items"]] == [run["id"]]
+
+
+@pytest.mark.feature("I8")
+def test_records_are_checked_marked_and_made_tickets_of(callers: Callers, clock: Clock) -> None:
+    deliver(callers, alert("Watchdog", clock), alert("Over", clock, ends=True, severity=""))
+    (over,) = callers.lead.get("/alerts?to_check=true")["items"]
+    assert (over["name"], over["rule"], over["check_mark"]) == ("Over", "default", "")
+    (gap,) = [g for g in callers.lead.get("/alerts/gaps")["items"] if g["name"] == "Over"]
+    assert gap == {"name": "Over", "alerts": 1, "severity": 1, "service": 0, "runbook_url": 1}
+    callers.lead.put(f"/alerts/{over['id']}/mark", {"mark": "noise"}, 204)
+    assert callers.lead.get("/alerts?to_check=true")["items"] == []
+    callers.lead.put(f"/alerts/{over['id']}/mark", {"mark": "other"}, 422)
+    made = callers.lead.post(f"/alerts/{over['id']}/ticket", status=201)
+    assert callers.lead.post(f"/alerts/{over['id']}/ticket") == made | {"new": False}
+    assert callers.lead.get(f"/alerts/{over['id']}")["incident"] == made["incident"]
+    callers.lead.post("/alerts/999/ticket", status=404)

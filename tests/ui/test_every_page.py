@@ -20,6 +20,7 @@ STAFF = (
     "/incidents/INC-1", "/incidents/INC-2", "/incidents/INC-2?order=old", "/incidents/INC-3", "/incidents/INC-2/review",
     "/incidents/INC-1/review", "/reviews", "/reviews?status=draft", "/second-person-requests",
     "/second-person-requests?status=expired", "/alerts", "/alerts?view=check", "/alerts?status=firing", "/alerts/1",
+    "/alerts/gaps",
     "/deliveries", "/deliveries?view=all", "/deliveries/1", "/playbooks", "/playbooks/kubernetes-pod-crash-looping",
     "/incidents/INC-1/checks", "/observations", "/playbooks?q=pod", "/playbooks/coverage",
     "/playbooks/kubernetes-pod-crash-looping/preview?alert=1", "/incidents/INC-1/silences/new",

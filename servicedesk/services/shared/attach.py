@@ -22,7 +22,7 @@ from servicedesk.services.shared import observe, opening, regroup, storms
 from servicedesk.services.shared.effects import Effect
 from servicedesk.services.shared.observe import Judged, Planned
 from servicedesk.services.shared.opening import Member, Opening
-from servicedesk.store import alerts, correlations, gathering
+from servicedesk.store import alerts, correlations, gathering, records
 from servicedesk.store.alerts import AlertRow
 from servicedesk.store.correlations import Ticket
 from servicedesk.store.db import Tx
@@ -54,6 +54,7 @@ def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
         _join(one, ticket, effects)
     opened = finish(tx, desk, judged, effects, [*calmed.alone, *(group for _, group in calmed.stormy)])
     storms.opened(tx, calmed.stormy, opened[len(calmed.alone) :])
+    _mark(tx, ruleset, judged)
     gathering.stir(tx, [i for i, at in began.items() if tickets[i].started_at != at])
     _look_again(tx, desk, ruleset, judged, tickets)
     regroup.regroup(tx, desk, shifted)
@@ -84,6 +85,16 @@ def _rule_anew(tx: Tx, ruleset: Ruleset, judged: Sequence[Judged]) -> None:
         labels = texts[one.row.id].labels if one.event is None else one.event.labels
         rule = ruleset.judge(one.row.source, labels)
         one.row.rule, one.row.correlation = rule.id, correlation_digest(rule, one.row.source, one.row.key, labels)
+
+
+def _mark(tx: Tx, ruleset: Ruleset, judged: Iterable[Judged]) -> None:
+    """Records whose rule says what they are need nobody's look."""
+    marked: dict[str, list[int]] = {}
+    for one in judged:
+        if one.row.incident_id is None and (word := ruleset.named(one.row.rule).mark):
+            marked.setdefault(word, []).append(one.row.id)
+    for kind, ids in sorted(marked.items()):
+        records.mark_by_rule(tx, ids, kind)
 
 
 def _look_again(tx: Tx, desk: Desk, ruleset: Ruleset, judged: Iterable[Judged], tickets: Mapping[int, Ticket]) -> None:

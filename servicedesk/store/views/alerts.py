@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import Select, case, exists, func, or_, select
 
 from alert_receivers.syslog.message import SEVERITIES
+from servicedesk.store import records
 from servicedesk.store.db import Tx
 from servicedesk.store.tables import alert, episode, event, syslog_example
 
@@ -40,6 +41,9 @@ class Alert:
     suspect_due_at: datetime | None
     incident_id: int | None
     decision: str
+    rule: str
+    waits: str
+    lacks: int
     checked_at: datetime | None
     check_mark: str
 
@@ -69,7 +73,7 @@ def alerts(tx: Tx, wanted: Filter, *, cursor: str = "", limit: int = 50) -> Page
 
 def _narrowed(query: Select[Any], wanted: Filter) -> Select[Any]:
     if wanted.to_check:
-        query = query.where(alert.c.incident_id.is_(None), alert.c.checked_at.is_(None))
+        query = query.where(records.waiting())
     if wanted.statuses:
         query = query.where(alert.c.status.in_(wanted.statuses))
     if wanted.text:
@@ -82,7 +86,30 @@ def _narrowed(query: Select[Any], wanted: Filter) -> Select[Any]:
 
 
 def _alert(r: Any) -> Alert:
-    return fill(Alert, r, key=r["key"].hex(), check_mark=r["check_mark"] or "")
+    return fill(Alert, r, key=r["key"].hex(), check_mark=r["check_mark"] or "", waits=r["waits"] or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What alerts of one name lack: how many of them have no severity, no service, no runbook_url."""
+
+    name: str
+    alerts: int
+    severity: int
+    service: int
+    runbook_url: int
+
+
+def gaps(tx: Tx, limit: int = 200) -> tuple[Gap, ...]:
+    """The names of alerts that lack something, the most frequent first."""
+    c = alert.c
+    count = func.count()
+
+    def lacking(bit: int) -> Any:
+        return func.sum(case((c.lacks.op("&")(bit) > 0, 1), else_=0))
+
+    query = select(c.name, count, lacking(1), lacking(2), lacking(4)).where(c.lacks > 0)
+    return tuple(Gap(*row) for row in tx.run(query.group_by(c.name).order_by(count.desc(), c.name).limit(limit)))
 
 
 def find(tx: Tx, alert_id: int) -> Alert | None:

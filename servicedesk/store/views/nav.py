@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from servicedesk.domain.incident import IN_PROGRESS, PENDING, WORKING
+from servicedesk.store import records
 from servicedesk.store.db import Tx
 from servicedesk.store.tables import alert, dead_letter, delivery, incident, review, second_person_request, team, user
 
@@ -52,7 +53,7 @@ def counts(tx: Tx, user_id: int) -> Counts:
         "unassigned": select(i.id).where(i.owner_id.is_(None), i.status.in_(WORKING)),
         "reviews": select(review.c.id).where(review.c.decided_at.is_(None), review.c.status == "in_review"),
         "requests": select(r.id).where(r.status == "asked", r.expires_at > tx.now),
-        "to_check": select(a.id).where(a.incident_id.is_(None), a.checked_at.is_(None)),
+        "to_check": select(a.id).where(records.waiting()),
         "letters": select(dead_letter.c.id).where(dead_letter.c.cleared_at.is_(None)),
     }
     columns = [_capped(query).label(name) for name, query in wanted.items()]

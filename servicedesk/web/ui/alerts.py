@@ -6,12 +6,15 @@ from typing import Any
 
 from flask import request, url_for
 
+from servicedesk.domain.correlation_rules import MARKS
 from servicedesk.errors import NotFound
 from servicedesk.store.views import alerts as views
 from servicedesk.store.views import queue
 from servicedesk.web.context import desk
 
+from . import records
 from .blueprint import get
+from .forms import filled
 from .page import need_staff, shell
 
 STATUSES = ("firing", "suspect", "unconfirmed", "recovered")
@@ -21,15 +24,16 @@ STATUSES = ("firing", "suspect", "unconfirmed", "recovered")
 def alerts_page() -> str:
     """A page of alerts; `view=check`: records without a ticket that nobody judged yet."""
     need_staff()
-    asked = {name: request.args.get(name, "").strip()[:200] for name in ("view", "status", "q", "cursor")}
+    if request.args.get("view", "") == "check":
+        return records.check_page(filled())
+    asked = {name: request.args.get(name, "").strip()[:200] for name in ("status", "q", "cursor")}
     statuses = (asked["status"],) if asked["status"] in STATUSES else ()
-    wanted = views.Filter(to_check=asked["view"] == "check", statuses=statuses, text=asked["q"])
+    wanted = views.Filter(statuses=statuses, text=asked["q"])
     with desk().read() as tx:
         page = views.alerts(tx, wanted, cursor=asked["cursor"])
     kept: dict[str, Any] = {name: value for name, value in asked.items() if value and name != "cursor"}
     following = url_for("ui.alerts_page", **kept, cursor=page.next) if page.next else ""
-    here = "tocheck" if asked["view"] == "check" else "alerts"
-    return shell("alert/list.html", here, page=page, asked=asked, statuses=STATUSES, next=following)
+    return shell("alert/list.html", "alerts", page=page, asked=asked, statuses=STATUSES, next=following)
 
 
 @get("/alerts/<int:alert_id>")
@@ -54,5 +58,6 @@ def alert_page(alert_id: int) -> str:
         events=events,
         lines=lines,
         tickets=tickets,
+        marks_=MARKS,
         next=following,
     )

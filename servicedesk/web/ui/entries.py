@@ -60,6 +60,21 @@ def _created(b: Book, c: Content) -> Line:
     return Line(_("Ticket opened"), "blue", "plus", details=_pairs({"title": c.get("title", ""), "why": reason}))
 
 
+def _moved(_b: Book, c: Content) -> Line:
+    told = {"count": c.get("alerts", ""), "from": c.get("from", ""), "to": c.get("to", "")}
+    return Line(_("%(count)s alerts moved from %(from)s to %(to)s") % told, "grey", "arrow-right")
+
+
+def _released(_b: Book, c: Content) -> Line:
+    told = {"count": c.get("alerts", ""), "rule": c.get("rule", "")}
+    return Line(_("%(count)s alerts wait again by the rule %(rule)s") % told, "grey", "arrow-right")
+
+
+def _from_record(_b: Book, c: Content) -> Line:
+    said = _pairs({"alert": c.get("alert", ""), "rule": c.get("rule", "")})
+    return Line(_("Made of a recorded alert"), "blue", "plus", details=said)
+
+
 def _status(b: Book, c: Content) -> Line:
     target = str(c.get("to", ""))
     word = b.words.state_named(target) if target in b.words.policy.states else None
@@ -268,6 +283,9 @@ def _value(v: Any) -> str:
 
 _KINDS: dict[str, Callable[[Book, Content], Line]] = {
     "created": _created,
+    "from_record": _from_record,
+    "alerts_moved": _moved,
+    "alerts_released": _released,
     "status": _status,
     "assignment": _assignment,
     "note": _note,

@@ -79,6 +79,12 @@ _PLAIN: dict[str, dict[str, str]] = {
         "too_large": marked("too large"),
         "fault": marked("a fault of the desk"),
     },
+    "check_mark": {
+        "misuse": marked("Misuse"),
+        "malfunction": marked("Malfunction"),
+        "noise": marked("Noise"),
+        "known": marked("Known"),
+    },
     "check_state": {
         "waiting": marked("Waits to be asked"),
         "queued": marked("Queued"),
@@ -156,6 +162,7 @@ _PLAIN: dict[str, dict[str, str]] = {
         "assigned": marked("Assigned"),
         "refired": marked("Fires again"),
         "storm": marked("Digest of several tickets"),
+        "to_check": marked("Records to check"),
         "unassigned": marked("Nobody owns it"),
         "review_due": marked("Review due"),
         "confirm": marked("Asked to confirm"),
