@@ -162,6 +162,8 @@ _PLAIN: dict[str, dict[str, str]] = {
         "assigned": marked("Assigned"),
         "refired": marked("Fires again"),
         "storm": marked("Digest of several tickets"),
+        "page": marked("Page"),
+        "digest": marked("Digest of several tickets"),
         "to_check": marked("Records to check"),
         "unassigned": marked("Nobody owns it"),
         "review_due": marked("Review due"),
