@@ -39,6 +39,7 @@ COMMANDS: dict[str, Entry] = {
     "service": Entry("servicedesk.cli.service:service", "Services, their teams and criticality"),
     "oncall": Entry("servicedesk.cli.oncall:oncall", "Who is on call now and next; overrides, absences, calendars"),
     "token": Entry("servicedesk.cli.token:token", "Tokens for senders and scripts"),
+    "mapping": Entry("servicedesk.cli.mapping:mapping", "Receivers and mappings; what a body becomes"),
     "sender": Entry("servicedesk.cli.sender:sender", "Who sends alerts; a test of the whole way"),
     "notification": Entry("servicedesk.cli.notification:notification", "Who was told what; a test of the channels"),
     "policy": Entry("servicedesk.cli.policy:policy", "The effective policy; solo mode"),

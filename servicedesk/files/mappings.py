@@ -1,10 +1,12 @@
-"""Reading mappings: one YAML file a sender, `schema: 1`. The format is described in docs/receivers.md."""
+"""Reading mappings: one YAML file a sender, `schema: 1`. The format is described in docs/sources.md."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import alert_receivers
 from alert_receivers import mapped
@@ -18,17 +20,32 @@ from servicedesk.files import typed, yaml
 SHIPPED = Path(alert_receivers.__file__).parent / "mappings"
 
 
+DRAFT = ({"title": "none yet", "body": "{}", "gives": []},)
+
+
 def parse(text: str, file: str) -> SenderMapping:
     """The mapping of one file, its samples tried. Raises FileError with file, line and key."""
-    document = yaml.parse(text, file)
-    if not isinstance(document.data, dict):
-        raise document.error((), "must be a mapping that starts with `schema: 1`")
-    mapping = typed.convert(document, SenderMapping)
-    for place, message in problems(mapping):
-        raise document.error(place, message)
+    mapping, document = _read(text, file)
     for sample, message in mapped.check_samples(mapping):
         raise document.error(("samples", sample), f"the sample {mapping.samples[sample].title!r}: {message}")
     return mapping
+
+
+def draft(text: str, file: str = "mapping") -> SenderMapping:
+    """A mapping that is being written: its samples are not tried, and may be absent. Raises FileError."""
+    return _read(text, file, {"samples": list(DRAFT)})[0]
+
+
+def _read(text: str, file: str, absent: Mapping[str, Any] | None = None) -> tuple[SenderMapping, yaml.Document]:
+    """absent: what stands for keys that are not there."""
+    document = yaml.parse(text, file)
+    if not isinstance(document.data, dict):
+        raise document.error((), "must be a mapping that starts with `schema: 1`")
+    document = replace(document, data={**(absent or {}), **document.data})
+    mapping = typed.convert(document, SenderMapping)
+    for place, message in problems(mapping):
+        raise document.error(place, message)
+    return mapping, document
 
 
 def read(path: Path) -> SenderMapping:

@@ -26,7 +26,7 @@ STAFF = (
     "/playbooks/kubernetes-pod-crash-looping/preview?alert=1", "/incidents/INC-1/silences/new",
     "/incidents/INC-1/runs/1/plan",
     "/teams", "/services", "/help", "/settings", "/my", "/incidents/new", "/syslog",
-    "/syslog?minutes=180&q=app", "/intake", "/intake?span=1h",
+    "/syslog?minutes=180&q=app", "/intake", "/intake?span=1h", "/mappings", "/mappings?receiver=zabbix",
 )  # fmt: skip
 ADMIN = ("/users", "/users/ada", "/tokens")
 FORMS = (

@@ -81,3 +81,18 @@ def test_a_second_test_joins_the_first_and_a_real_alert_of_that_name_is_not_mark
     apply.run_all(desk)
     with desk.read() as tx:
         assert sorted(tx.run(select(incident.c.test)).scalars()) == [False, True]
+
+
+@pytest.mark.feature("I3")
+def test_a_message_is_tried_on_a_page(app: Flask, desk: Desk) -> None:
+    person(desk, "ada", "admin")
+    ada = Visitor(app, "ada")
+    ada.get("/mappings?receiver=grafana")
+    ada.send("/mappings#result")
+    assert "When it was received" not in ada.text
+    assert "alertname=" in ada.text
+    ada.send("/mappings#result", body='{"alerts": [{"status": "<b>"}]}')
+    assert "would be dead letters" in ada.text
+    assert "&lt;b&gt;" in ada.html
+    ada.send("/mappings#result", status=422, mapping="schema: 1\nname: X")
+    assert "line 2" in ada.text

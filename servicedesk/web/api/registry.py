@@ -15,7 +15,11 @@ from . import (
     gates,
     incidents,
     intake,
+<<<<<<< HEAD
     oncall,
+=======
+    mappings,
+>>>>>>> a303b8c (What a message becomes: page, API and command; every shipped mapping over HTTP; a manual of senders)
     organisation,
     playbooks,
     probes,
@@ -35,6 +39,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         receivers.bp,
         deliveries.bp,
         intake.bp,
+        mappings.bp,
         alerts.bp,
         alerts.links,
         syslog.bp,

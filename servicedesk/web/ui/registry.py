@@ -14,7 +14,7 @@ from .sentences import say
 
 MODULES = (
     "home", "sign", "queue", "tickets", "working", "asking", "silences", "mine", "reviews", "inbox", "alerts",
-    "records", "deliveries", "observations", "syslog", "intake",
+    "records", "deliveries", "observations", "syslog", "intake", "mappings",
     "playbooks", "people", "tokens", "settings", "helping", "portal",
 )  # fmt: skip
 
