@@ -15,11 +15,8 @@ from . import (
     gates,
     incidents,
     intake,
-<<<<<<< HEAD
     oncall,
-=======
     mappings,
->>>>>>> a303b8c (What a message becomes: page, API and command; every shipped mapping over HTTP; a manual of senders)
     organisation,
     playbooks,
     probes,
