@@ -22,6 +22,7 @@ class Form:
     errors: dict[str, str] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     headline: str = ""
+    place: str = ""  # before the ids of its fields, where a page holds more than one form
 
     def value(self, name: str) -> str:
         return self.values.get(name, "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import request, url_for
@@ -73,8 +73,14 @@ def show(number: int, **forms: Any) -> str:
         missing=sum(1 for g in shown if g.mark == "open"),
         stations=stations(facts, actor),
         people=persons(),
-        **(data | {"comment_form": filled(), "task_form": filled(), "typed_notes": {}} | forms),
+        **(data | {"typed_notes": {}} | forms | _placed(forms)),
     )
+
+
+def _placed(forms: Mapping[str, Any]) -> dict[str, Form]:
+    """The forms that stand on the page itself: dialogs over it have fields of the same names."""
+    placed = {"comment_form": "write-", "task_form": "task-"}
+    return {name: replace(forms.get(name) or filled(), place=place) for name, place in placed.items()}
 
 
 def _records(t: Ticket) -> dict[str, Any]:
