@@ -23,6 +23,7 @@ _DATE = (  # as in mail headers, C's ctime and most daemons
 )
 _ISO = r"\d{4}[-/.]\d\d[-/.]\d\d[T _,]\d\d:\d\d:\d\d[\d.,]*(?:Z| ?[+-]\d\d:?\d\d| [A-Z]{2,4}(?!\w))?"
 _WORD = r"[^\s\"'()\[\]<>{}=,;|]"  # what a word is made of
+_PART = r"[^\s\"'()\[\]<>{}=,;|/]"  # what a name in a path is made of
 _AT_WORD = r"(?<![^\s\"'()\[\]<>{}=,;|])"
 _HOST = r"(?:[a-z][a-z\-]{0,62}\.){1,8}[a-z]{2,24}(?![\w(/:])"
 # What follows "user" in a sentence without being a name.
@@ -32,6 +33,8 @@ _NO_NAME = (
     "logged|login|manager|mode|name|not|of|on|or|password|process|processes|profile|request|requested|requests|"
     "runtime|service|session|sessions|slice|space|table|that|the|this|to|tried|unknown|was|when|which|with|without"
 )
+_UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_BOOLEAN = "true|false|null|none|yes|no|True|False|None|Yes|No|NULL"
 _VALUE = rf"(?:\"(?:[^\"\\]|\\.){{0,400}}+\"|{_WORD}{{0,400}}+)"
 # What is said under these names is the message itself (logfmt, JSON): its words stay.
 _SAID = re.compile(r'(msg|message|err|error|event|reason|cause|descr|description)("?[=:] ?)"((?:[^"\\]|\\.){1,1000}+)"')
@@ -43,7 +46,14 @@ _AFTER_WORDS = (
     r"(by )[a-z_][\w.\-$]{0,63}(?= (?:on|from) [^\s]{0,64}\d)",
     r"(comm )[\w.\-/:]{1,64}(?=[: ])",
     rf"((?:from|host|with|peer|server|client|upstream):? ){_HOST}",
-    rf"([A-Za-z_][\w.\-/]{{0,63}}=){_VALUE}",
+    r"((?:authentication )?failures for )(?!(?:invalid|illegal) )[A-Za-z_][\w.\-$]{0,63}(?= \[preauth)",
+    r"(by client )[\w.\-]{1,64}",
+    r"(by )[\w.\-]{0,32}\(uid=\d{1,10}\)",
+    r"(class )(?:[a-zA-Z_][\w$]{0,60}\.){2,12}+[\w$]{1,80}",
+    r"([A-Za-z][A-Za-z\-/]{0,63}+)\.{2,200}\d{1,20}(?!\w)",  # a form filled up with dots: "depth.........0"
+    rf"([A-Za-z][A-Za-z_\-]{{1,40}}:){_UUID}",
+    rf"([A-Za-z_][\w.\-/]{{0,63}}=) (?:{_BOOLEAN})(?!\w)",
+    rf"([A-Za-z_][\w.\-/]{{0,63}}=){_VALUE}(?:\{{[^{{}}\n]{{0,200}}\}})?",
 )
 _WHOLE_WORDS = (
     _DATE,
@@ -51,11 +61,19 @@ _WHOLE_WORDS = (
     r"[\w.\-]{1,64}(?= : (?:TTY=|user NOT ))",  # sudo begins with who calls it
     rf"{_HOST}(?= [\[(]\d)",
     r"[a-z][a-z0-9+\-]{1,15}://[^\s\"'<>]{1,400}",
-    r"[\w.+\-]{1,64}@[\w.\-]{1,255}",
-    rf"/(?:home|tmp|proc|dev|run/user|var/lib/docker)/{_WORD}{{1,400}}",  # names of the moment
+    r"[\w.+\-]{1,64}@[\w.\-]{1,255}+(?![/:])",
+    r"(?:[0-9a-fA-F]{2}[:\-]){5}[0-9a-fA-F]{2}(?!\w)",
+    rf"/(?:home|tmp|proc|dev)/{_WORD}{{1,400}}(?<![.:!?])",  # names of the moment
+    rf"/{_PART}{{1,200}}+/{_WORD}{{1,400}}(?<![.:!?])",  # any path of two names or more
+    r"[A-Za-z]:\\{1,2}[^\s,;\"<>|]{1,400}",
+    r"[\w.\-]{1,64}\.(?:exe|EXE)(?![\w.])",
+    r"(?:com|org|net|cn|io)(?:\.[a-z][a-z0-9_]{0,40}){2,8}+(?:/[\w.$]{1,200})?(?![\w.(])",  # a package, no class of it
+    r"(?:true|false|null)(?![\w.:\-])",
     rf"(?={_WORD}{{0,200}}\d){_WORD}{{1,400}}(?<![.:!?])",  # any other word that holds a digit
 )
 _ENCLOSED = (
+    r'("(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS|CONNECT)) [^"\n]{0,400}"',
+    rf"'[\w.\- ]{{1,64}}': ?{_WORD}{{1,200}}",
     r'"[^"\n]{0,400}"',
     r"(?<![\w'])'[^'\n]{0,200}'(?!\w)",  # an apostrophe within a word opens nothing
     r"`[^`'\n]{1,200}['`]",
@@ -68,12 +86,12 @@ _WORDS = rf"{_AT_WORD}(?:{'|'.join((*_AFTER_WORDS, *_WHOLE_WORDS))})"
 _CHANGING = re.compile(f"{_WORDS}|{'|'.join(_ENCLOSED)}")
 _CHANGING_WORDS = re.compile(_WORDS)
 _KERNEL_CLOCK = re.compile(r"\[ {0,11}\d{1,11}\.\d{1,9}\] ?")  # seconds since the start: some relays take them off
-_RUN = re.compile(r"\*(?:[ ,:/;x+\-]{1,2}\*)+")
-_UNIT = re.compile(r"\* (?:[KMGT]i?B|kB|bytes)\b")
+_RUN = re.compile(r"<?\*(?:[ ,:/;x+\-]{0,3}\*)+|<\*")
+_UNIT = re.compile(r"\* (?:[KMGT]i?B|[kKMG]?[bB]|bytes?|[mun]?s|m?secs?|seconds?|mins?|minutes?|hours?)(?![\w/])")
 _SPACE = re.compile(r"\s+")
 
 
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"0[xX][0-9a-fA-F]+|(?<![A-Za-z0-9])(?=[a-fA-F]{0,64}[0-9])[0-9a-fA-F]{2,64}(?![A-Za-z0-9])|\d+")
 _FEW = 3  # letters: what has fewer says nothing about what it is
 
 
@@ -105,7 +123,7 @@ def _masked(text: str) -> str:
 
 
 def _tidy(words: str) -> str:
-    return _SPACE.sub(" ", _UNIT.sub(MARK, _RUN.sub(MARK, words))).strip(" .:;,!")
+    return _SPACE.sub(" ", _RUN.sub(MARK, _UNIT.sub(MARK, words))).strip(" .:;,!")
 
 
 def _mark(found: re.Match[str]) -> str:

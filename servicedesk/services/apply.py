@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from servicedesk.desk import Desk
-from servicedesk.services.shared import gather, slices
+from servicedesk.services.shared import gather, pressure, slices
 
 
 def run_once(desk: Desk) -> int:
-    """Apply one slice; answers how many entries it held, 0 when nothing waits. Raises Busy."""
+    """Apply one slice; answers how many entries it held, 0 when nothing waits. Raises Busy.
+
+    What listens in this process goes first: a stored line can be applied later, one that is not taken is lost.
+    """
+    pressure.give_way(desk)
     return slices.step(desk)
 
 

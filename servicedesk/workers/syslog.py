@@ -22,11 +22,13 @@ from servicedesk.desk import Desk
 from servicedesk.errors import Busy, ConfigError
 from servicedesk.services import intake, syslog
 from servicedesk.services.shared import lines as shared
+from servicedesk.services.shared import pressure
 
 log = structlog.get_logger("servicedesk.syslog")
 NOTED_EVERY = 5.0  # seconds between figures
 PRUNED_EVERY = 3600.0
 GAUGED_EVERY = 1.0
+BEHIND = 2  # batches that wait to be stored: then other work of this process gives way
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Listening:
         )
         self.listener = Listener(self._store, self._trouble, limits, asked.tls)
         self._open(asked, alone)
+        behind, listener = BEHIND * limits.batch_lines, self.listener
+        pressure.watch(desk, lambda: listener.waiting > behind)
         self._run: int | None = None
         self._seen = _Seen()
         self._stopping = threading.Event()

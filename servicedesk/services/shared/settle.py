@@ -23,7 +23,7 @@ from servicedesk.store.syslog import Tally
 from servicedesk.store.types import from_us, to_us
 
 FIRST = 5  # examples that stay: how it began; the others are a ring of the newest
-ENOUGH = 50  # examples, after which only the newest line of a slice is kept
+ENOUGH = 50  # examples, after which only one of so many lines is kept
 TEXT_LENGTH, RAW_LENGTH = 4_000, 8_192
 
 
@@ -159,9 +159,10 @@ def _keep(tx: Tx, lines: Sequence[_Line]) -> None:
     examples: list[Row] = []
     for digest, found in by_alert.items():
         before = tallies.get(digest, Tally(0, 0))
-        samples = _chosen(found, before.kept)
+        lines_now = before.lines + sum(line.event.count for line in found)
+        samples = _chosen(found, before, lines_now)
         examples += _examples(digest, samples, before.kept, found[-1].event.keep)
-        counts = before.lines + sum(line.event.count for line in found), before.kept + len(samples)
+        counts = lines_now, before.kept + len(samples)
         event = found[-1].event
         names = visible(event.host), visible(event.app), visible(event.template)
         rows.append((digest, event.rule, *names, *counts, *_silence(found[-1])))
@@ -177,10 +178,12 @@ def _silence(newest: _Line) -> tuple[bytes | None, datetime | None]:
     return encode_ended(event), newest.seen.received_at + event.silence
 
 
-def _chosen(found: Sequence[_Line], known: int) -> list[tuple[int, Sample]]:
-    """(delivery, line) of what is kept: all samples at the beginning, later the newest of each delivery."""
-    if known < ENOUGH:
+def _chosen(found: Sequence[_Line], before: Tally, lines_now: int) -> list[tuple[int, Sample]]:
+    """(delivery, line) of what is kept: all samples at the beginning, later the newest, once for ENOUGH lines."""
+    if before.kept < ENOUGH:
         return [(line.seen.seq, sample) for line in found for sample in line.event.samples]
+    if before.lines // ENOUGH == lines_now // ENOUGH:
+        return []
     return [(line.seen.seq, line.event.samples[-1]) for line in found[-1:] if line.event.samples]
 
 

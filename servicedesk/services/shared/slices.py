@@ -25,7 +25,7 @@ from servicedesk.store import deliveries
 from servicedesk.store.db import Priority, Tx
 from servicedesk.store.deliveries import Claimed, Kept, Progress
 
-SLICE = 500  # entries
+SLICE = 500  # events
 AHEAD = 100  # deliveries that one slice may take from
 AHEAD_BYTES = 1 << 20  # of bodies; one that is larger is taken alone
 ERROR_LENGTH = 1_000
@@ -170,13 +170,16 @@ def _take(one: Claimed, body: Body, attempt: _Attempt, cut: _Slice) -> None:
     if body.error:
         cut.unreadable.append((one.id, body.error))
         return
-    upto = min(body.total, one.applied_upto + attempt.budget - len(attempt.places))
-    for index in range(one.applied_upto, upto):
-        attempt.places.append((one.id, index))
-        if index in body.errors:
-            cut.letters.append((one.id, index, body.errors[index]))
-        elif index in body.events:  # a syslog line may say nothing that is an event
-            cut.seen.append(seen(one, body.events[index]))
+    upto = one.applied_upto
+    while upto < body.total and len(attempt.places) < attempt.budget:
+        event = body.events.get(upto)  # a syslog line may say nothing that is an event: it costs nothing then
+        if event is not None:
+            cut.seen.append(seen(one, event))
+            attempt.places.append((one.id, upto))
+        elif upto in body.errors:
+            cut.letters.append((one.id, upto, body.errors[upto]))
+            attempt.places.append((one.id, upto))
+        upto += 1
     done = upto >= body.total
     cut.progress.append(Progress(one.id, upto, body.total, body.truncated, done))
     if done:
@@ -224,7 +227,7 @@ def _bury(tx: Tx, place: tuple[int, int], error: str) -> int:
     """One event that cannot be applied: kept as a dead letter, and the delivery goes on after it."""
     delivery_id, index = place
     kept = deliveries.lock(tx, delivery_id)
-    if kept is None or kept.state != deliveries.STORED or kept.applied_upto != index:
+    if kept is None or kept.state != deliveries.STORED or kept.applied_upto > index:
         return 1  # another worker was faster
     deliveries.add_letters(tx, [(delivery_id, index, error)])
     deliveries.skip(tx, delivery_id, index + 1)
