@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
+from servicedesk.cli import rehearsing
 from servicedesk.cli.common import OPERATOR, emit, opened, table
 
 
@@ -55,11 +57,25 @@ def show(number: int) -> None:
 @delivery.command()
 @click.argument("numbers", nargs=-1, type=int)
 @click.option("--all", "everything", is_flag=True, help="Every delivery of which something is dead.")
+@click.option("--dry-run", is_flag=True, help="Change nothing: what would become of stored deliveries.")
+@click.option(
+    "--rules", type=click.Path(exists=True, path_type=Path), help="With --dry-run: rules instead of your own."
+)
+@click.option("--last", default=200, show_default=True, type=click.IntRange(1, 100_000), help="With --dry-run.")
 @click.pass_context
-def replay(ctx: click.Context, numbers: tuple[int, ...], everything: bool) -> None:
-    """Apply again what could not be applied; what was applied stays as it is. Exit 1 while something is still dead."""
+def replay(
+    ctx: click.Context, numbers: tuple[int, ...], everything: bool, dry_run: bool, rules: Path | None, last: int
+) -> None:
+    """Apply again what could not be applied; what was applied stays as it is. Exit 1 while something is still dead.
+
+    --dry-run --rules FILE plays stored deliveries on a desk that is thrown away, by the rules of now and by those of
+    FILE, and tells the difference.
+    """
     from servicedesk.services import deliveries
 
+    if dry_run:
+        rehearsing.differ(numbers, rules, last)
+        return
     if bool(numbers) is everything:
         raise click.UsageError("Name deliveries, or --all.")
     with opened() as desk:

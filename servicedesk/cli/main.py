@@ -33,7 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "delivery": Entry("servicedesk.cli.delivery:delivery", "Raw deliveries and dead letters: list, show, replay"),
     "alert": Entry("servicedesk.cli.alert:alert", "Alerts: list, what is to be checked, make a ticket of one"),
     "playbook": Entry("servicedesk.cli.playbook:playbook", "Lint, list and match playbooks"),
-    "rules": Entry("servicedesk.cli.rules:rules", "Lint, list and try syslog rules"),
+    "rules": Entry("servicedesk.cli.rules:rules", "Lint, list and try correlation and syslog rules"),
     "user": Entry("servicedesk.cli.user:user", "People: add, change, disable, sign-in links"),
     "team": Entry("servicedesk.cli.team:team", "Teams and their members"),
     "service": Entry("servicedesk.cli.service:service", "Services, their teams and criticality"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def rules() -> None:
-    """Lint, list and try syslog rules; none of these needs the database."""
+    """Lint, list and try correlation and syslog rules."""
 
 
 @rules.command()
@@ -32,6 +32,8 @@ def lint(ctx: click.Context, paths: tuple[Path, ...]) -> None:
 
     where = list(paths) or [files.SHIPPED, *_own_folder()]
     found, errors = files.lint(where)
+    correlation, wrong = _correlation(where)
+    errors += [error for error in wrong if str(error) not in {str(known) for known in errors}]
     shipped = files.lint([files.SHIPPED])[0]
     everything = Ruleset(files.together((rule for rule in found if rule not in shipped), shipped))
     config = state().config()
@@ -40,15 +42,30 @@ def lint(ctx: click.Context, paths: tuple[Path, ...]) -> None:
         FileError(why, rule.file, None, f"{rule.id}.tests[{number}]")
         for rule, number, why in failing_examples(found, everything, zones)
     ]
-    lines = [str(error) for error in errors] or [f"{len(found)} rule{'' if len(found) == 1 else 's'}, nothing wrong"]
-    emit({"checked": len(found), "errors": [_error(error) for error in errors]}, lines)
+    count = len(found) + correlation
+    lines = [str(error) for error in errors] or [f"{count} rule{'' if count == 1 else 's'}, nothing wrong"]
+    emit({"checked": count, "errors": [_error(error) for error in errors]}, lines)
     if errors:
         ctx.exit(1)
+
+
+def _correlation(where: list[Path]) -> tuple[int, list[FileError]]:
+    """How many correlation rules there are, and what is wrong with them, their tests included."""
+    from servicedesk.files import correlation_rules as files
+    from servicedesk.files import policies
+
+    config = state().config()
+    policy = policies.load(Path(config.policies) if config.policies else None).alerts
+    shipped = files.lint([files.SHIPPED], policy)[0]
+    found, errors = files.lint(where, policy)
+    everything = files.together((rule for rule in found if rule not in shipped), shipped, policy)
+    return len(found), errors + files.failing_examples(found, everything)
 
 
 @rules.command("list")
 def list_() -> None:
     """List the rules in the order in which they are asked; broken files are named on stderr."""
+    from servicedesk.cli.rehearsing import ruleset
     from servicedesk.files.rules import RuleBook
 
     book = RuleBook(next(_own_folder(), None))
@@ -56,22 +73,45 @@ def list_() -> None:
         click.echo(f"servicedesk: {error}", err=True)
     known = book.current().rules
     rows = [(r.id, r.action, r.severity, r.title, Path(r.file).name) for r in known]
+    correlation = ruleset(None).rules
     told = {"items": [_row(r) for r in known], "errors": [_error(error) for error in book.errors]}
-    emit(told, table(("ID", "ACTION", "SEVERITY", "TITLE", "FILE"), rows))
+    told["correlation"] = [{"id": r.id, "answer": r.answer, "reason": r.reason, "file": r.file} for r in correlation]
+    more = [(r.id, r.answer, ",".join(r.group_by), str(r.threshold or ""), Path(r.file).name) for r in correlation]
+    lines = table(("CORRELATION", "ANSWER", "GROUP BY", "THRESHOLD", "FILE"), more)
+    emit(told, [*lines, "", *table(("SYSLOG", "ACTION", "SEVERITY", "TITLE", "FILE"), rows)])
 
 
 @rules.command()
 @click.argument("file", required=False, type=click.File("rb"))
 @click.option("--line", "lines", multiple=True, help="One line, instead of a file; may be given again.")
 @click.option("--rules", "own", type=click.Path(exists=True, path_type=Path), help="Rules to try instead of your own.")
-def test(file: Any, lines: tuple[str, ...], own: Path | None) -> None:
-    """Say what would become of the lines of FILE (- is stdin): rule, alert and key of each."""
+@click.pass_context
+def test(ctx: click.Context, file: Any, lines: tuple[str, ...], own: Path | None) -> None:
+    """Run a test of correlation rules (FILE.yaml), or say what would become of the syslog lines of FILE (- is stdin).
+
+    A test holds deliveries as they came and the tickets that must come of them; exit 1 when it is otherwise. Of a line
+    its rule, alert and key are told.
+    """
+    if file is not None and Path(file.name).suffix in {".yaml", ".yml"}:
+        from servicedesk.cli import rehearsing
+
+        rehearsing.check(ctx, Path(file.name), own)
+        return
     if file is None and not lines:
         raise click.UsageError("Give a file with lines, - for stdin, or --line.")
     raw = [line.encode() for line in lines] or [row.rstrip(b"\r\n") for row in file]
     told = list(_try(raw, own))
     rows = [(one.verdict.kind, one.verdict.reason, _key(one), one.line.text[:80]) for one in told]
     emit({"items": [_outcome(one) for one in told]}, table(("BECOMES", "BECAUSE", "KEY", "TEXT"), rows))
+
+
+@rules.command()
+@click.argument("numbers", nargs=-1, type=int, required=True)
+def record(numbers: tuple[int, ...]) -> None:
+    """Print a test of these stored deliveries that expects what becomes of them now: save it, change it, run it."""
+    from servicedesk.cli import rehearsing
+
+    rehearsing.record(numbers)
 
 
 def _try(raw: Iterable[bytes], own: Path | None) -> Iterator[Told]:

@@ -1,4 +1,4 @@
-"""Reading correlation rules: YAML files, `schema: 1`, a list under `correlation`. The format: docs/correlation.md.
+"""Reading correlation rules: YAML files, `schema: 1`, a list under `correlation`. The format: docs/rules.md.
 
 The operator's rules are asked first, in the order of file names and of the lists; then the shipped ones; then
 `default`. A rule with the id of a shipped one takes its place.

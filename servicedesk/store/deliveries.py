@@ -61,6 +61,14 @@ def bodies(tx: Tx, ids: Iterable[int]) -> dict[int, bytes]:
     return {row.id: bytes(row.body) for row in rows}
 
 
+def recorded(tx: Tx, ids: Iterable[int], last: int) -> list[Any]:
+    """These deliveries, or the newest so many when none is named, the oldest first; body compressed."""
+    c, wanted = delivery.c, sorted(set(ids))
+    query = select(c.id, c.receiver, c.source, c.content_type, c.received_at, c.body)
+    query = query.where(c.id.in_(wanted)) if wanted else query.order_by(c.id.desc()).limit(last)
+    return sorted(tx.run(query), key=lambda row: row.id)
+
+
 def advance(tx: Tx, progress: Iterable[Progress]) -> None:
     """Record how far these deliveries are applied."""
     rows = [
