@@ -79,3 +79,20 @@ def test_every_role_falls_once_in_a_storm(fleet: list[Role], blow: signal.Signal
     for role in fleet:
         assert "Traceback" not in role.log, role.log[-3000:]
     web.run("audit", "verify")
+
+
+@pytest.mark.feature("I4")
+def test_the_whole_program_is_stopped_twice_in_a_storm(server: Server) -> None:
+    """`servicedesk up` on both databases: TERM ends it well, what it had acknowledged is there."""
+    token, reader = server.first_token(), server.admin()
+    with Storm(lambda: server.base_url + RECEIVER, token, senders=2) as storm:
+        for _ in range(2):
+            before = storm.acknowledged
+            wait_until(lambda: storm.acknowledged >= before + 30, what="the storm")  # noqa: B023 - called at once
+            assert server.stop() == 0
+            server.start()
+    wait_until(lambda: settled(reader), 60, "all deliveries to be applied")
+    alerts = reader.items("/alerts")
+    assert without_ticket(alerts) == []
+    assert storm.ledger.lost_or_doubled(*found(alerts)) == []
+    assert "Traceback" not in server.log, server.log[-3000:]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.alertmanager import Alertmanager
-from tests.support.server import Client, Server
+from tests.support.server import Client, Server, free_port
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
@@ -116,6 +116,30 @@ def test_a_pair_makes_one_ticket(server: Server, alertmanagers: Pool) -> None:
     for peer in (first, second):
         peer.resolve(sent)
     wait_until(lambda: only_alert(anna)["status"] == "recovered", 30, "the pair's recovery")
+    assert only_ticket(anna)["number"] == number
+    assert only_alert(anna)["source"] == "prod-am"
+
+
+@pytest.mark.feature("I6", "I9")
+@pytest.mark.parametrize("how", ["cannot-reach-the-desk", "is-killed"])
+def test_a_pair_with_a_failing_peer_makes_one_ticket(server: Server, alertmanagers: Pool, how: str) -> None:
+    """Whatever the two send: the one that fails leaves it to the other, which may say it twice."""
+    anna = server.person("anna")
+    first, second = alertmanagers.new(repeat_interval="2s"), alertmanagers.new(repeat_interval="2s")
+    if how == "cannot-reach-the-desk":
+        first.configure(f"http://127.0.0.1:{free_port()}/nobody", alertmanagers.token)
+    first.start(clustered=True)
+    second.start(peer=first)
+    sent = first.fire(LABELS)
+    second.post(sent | {"endsAt": "2099-01-01T00:00:00Z"})
+    number = only_ticket(anna)["number"]
+    if how == "is-killed":
+        first.kill()
+    before = only_alert(anna)["count"]
+    wait_until(lambda: only_alert(anna)["count"] > before, 30, "the other peer to repeat it")
+    assert only_ticket(anna)["number"] == number
+    second.resolve(sent)
+    wait_until(lambda: only_alert(anna)["status"] == "recovered", 30, "the recovery")
     assert only_ticket(anna)["number"] == number
     assert only_alert(anna)["source"] == "prod-am"
 

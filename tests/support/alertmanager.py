@@ -101,6 +101,12 @@ class Alertmanager:
         """Ends an alert that `fire` made."""
         self.post({**alert, "endsAt": stamp(datetime.now(UTC) - timedelta(seconds=1))})
 
+    def kill(self) -> None:
+        """As if its machine fell."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
     def stop(self) -> None:
         """Ends it by its pid."""
         if self.process is not None and self.process.poll() is None:
