@@ -37,6 +37,11 @@ def test_prometheus_accepts_our_rules() -> None:
     assert "SUCCESS" in check("promtool", "check", "rules", str(rules))
 
 
+@pytest.mark.feature("O5")
+def test_our_rules_fire_when_they_should_and_only_then() -> None:
+    assert "SUCCESS" in check("promtool", "test", "rules", str(source.ROOT / "deploy/prometheus/rules.test.yml"))
+
+
 def test_our_rules_ask_for_metrics_that_exist() -> None:
     rules = yaml.safe_load((source.ROOT / "deploy/prometheus/rules.yml").read_text(encoding="utf-8"))
     expressions = " ".join(rule["expr"] for group in rules["groups"] for rule in group["rules"])
