@@ -25,7 +25,7 @@ import requests
 from sqlalchemy import create_engine, text
 
 from servicedesk.store.types import Json
-from tests.benchmarks import machine, report, yardsticks
+from tests.benchmarks import diagnosis, machine, report, yardsticks
 from tests.benchmarks.load import Load, percentile, post_body
 from tests.support import postgres_server
 from tests.support.alertmanager import member
@@ -58,6 +58,7 @@ class Row:
 class Outcome:
     rows: list[Row] = field(default_factory=list)
     single: dict[str, tuple[float, float]] = field(default_factory=dict)  # one connection, one alert: p50, p99
+    diagnosed: dict[str, tuple[float, float]] = field(default_factory=dict)  # post → first check's result: p50, p95
     memory: dict[str, float] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
@@ -196,6 +197,7 @@ def measure_database(name: str, url: str, folder: Path, options: argparse.Namesp
             print(report.line(row), flush=True)
         desk.settle()
         out.missing += desk.missing()
+        out.diagnosed[name] = diagnosis.measure(desk.server, desk.reader, desk.load.headers, options.probes)
     finally:
         desk.close()
 

@@ -39,9 +39,11 @@ def header(settings: dict[str, str]) -> str:
 def tail(out: Any) -> str:
     """What stands below the table."""
     single = ", ".join(f"{name} {p50:.1f} · {p99:.1f} ms" for name, (p50, p99) in out.single.items())
+    diagnosed = ", ".join(f"{name} {p50:.0f} · {p95:.0f} ms" for name, (p50, p95) in out.diagnosed.items())
     memory = ", ".join(f"{name} {mib:.0f} MiB" for name, mib in out.memory.items())
     return (
         f"\nAnswered over one connection, 1 alert a post, p50 · p99: {single}\n"
+        f"From the post of an alert to the first check's result on its ticket, p50 · p95: {diagnosed}\n"
         f"Memory of the idle program (PSS): {memory}\n"
         "8 connections, closed loop, 9 of 10 posts repeat known alerts; applied = from the first post until the last\n"
         "event stands in its alert and ticket. Every acknowledged alert was found, as often as it was acknowledged."
