@@ -59,10 +59,28 @@ function rows() {
   const listed = [...document.querySelectorAll("[data-rows] tbody tr")];
   return listed.length ? listed : [...document.querySelectorAll("[data-step]")];
 }
+// what is marked stays marked, and what was opened or closed stays so, when a list is drawn anew
+let current = "";
+const opened = new Map();
+document.addEventListener("click", (event) => {
+  const details = event.target.closest("summary")?.parentElement;
+  if (details?.id) opened.set(details.id, !details.open);
+});
+document.addEventListener("htmx:after:swap", () => {
+  for (const [id, open] of opened) {
+    const details = document.getElementById(id);
+    if (details) details.open = open;
+  }
+  if (current && !$("[aria-selected=true]")) document.getElementById(current)?.setAttribute("aria-selected", "true");
+});
 const marked = () => $("[data-step][aria-selected=true]");
 function press(selector) {
   const place = marked();
-  if (place) $("details", place).open = true;
+  const details = place && $("details", place);
+  if (details) {
+    details.open = true;
+    opened.set(details.id, true);
+  }
   $(selector, place ?? document.createElement("i"))?.click();
 }
 function step(by) {
@@ -72,6 +90,7 @@ function step(by) {
   const next = all[Math.max(0, Math.min(all.length - 1, at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by))];
   all.forEach((row) => row.removeAttribute("aria-selected"));
   next.setAttribute("aria-selected", "true");
+  current = next.id;
   $("summary, a", next)?.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
 }
@@ -120,11 +139,6 @@ const every = Number($("#live[data-refresh]")?.dataset.refresh);
 if (every) setInterval(refresh, every * 1000);
 
 // --- the playbooks of a ticket follow their checks: asked often while one runs, seldom otherwise; 204 changes nothing --
-const opened = new Map();
-document.addEventListener("click", (event) => {
-  const details = event.target.closest("summary")?.parentElement;
-  if (details?.id) opened.set(details.id, !details.open);
-});
 function follow() {
   const live = $("[data-live]");
   const pause = Number(live?.dataset.every);
@@ -133,13 +147,8 @@ function follow() {
     const now = $("[data-live]");
     const busy = document.hidden || dialog.open || (now?.contains(document.activeElement) && typing(document.activeElement));
     if (now && !busy) {
-      const chosen = marked()?.id;
+      for (const details of now.querySelectorAll("details[id][open]")) opened.set(details.id, true); // somebody may read it
       await htmx.ajax("GET", now.dataset.live, { target: "[data-live]", swap: "outerMorph" }).catch(() => {});
-      for (const [id, open] of opened) {
-        const details = document.getElementById(id);
-        if (details) details.open = open;
-      }
-      if (chosen) document.getElementById(chosen)?.setAttribute("aria-selected", "true");
     }
     follow();
   }, pause * 1000);
