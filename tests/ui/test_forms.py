@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import insert
 
 from servicedesk.desk import Desk
+from servicedesk.domain.notification import link_hash
 from servicedesk.services import followups, incidents, judgement, resolution, reviews
 from servicedesk.services.incidents import NewTicket
+from servicedesk.store.tables import signin_link
 from servicedesk.store.views import gates
 from tests.support.clock import Clock
 from tests.support.pages import Visitor, person
@@ -282,36 +285,29 @@ def test_a_dead_letter_is_replayed(desk: Desk, app: Flask, clock: Clock) -> None
     assert ada.path == "/deliveries/1"
 
 
-@pytest.fixture
-def mail_link(desk: Desk) -> str:
-    """The secret of a link as a mail carries it, for ticket 1 in its first cycle."""
-    import hashlib
+SECRET = "s3cret-of-the-mail"
 
-    from sqlalchemy import insert
 
-    from servicedesk.store.tables import signin_link
-
-    secret = "s3cret-of-the-mail"
+def resolved_for_rosa(desk: Desk) -> str:
+    """Ticket 1, and the secret of the link that a mail to its requester carries."""
+    ada, rosa = person(desk, "ada", "agent"), person(desk, "rosa", "requester")
+    incidents.open_ticket(desk, rosa, NewTicket("Cannot print", category="workplace"))
+    incidents.take(desk, ada, 1)
+    resolution.resolve(desk, ada, 1, "fixed", "hardware", "New toner", "There is new toner in it.")
     row = {
-        "id_hash": hashlib.sha256(secret.encode()).digest(),
+        "id_hash": link_hash(SECRET),
         "purpose": "confirm",
+        "user_id": rosa.id,
         "incident_id": 1,
         "cycle": 1,
         "expires_at": desk.now() + timedelta(days=3),
     }
     desk.write(lambda tx: tx.run(insert(signin_link).values(row)))
-    return secret
+    return SECRET
 
 
-def resolved_for_rosa(desk: Desk) -> None:
-    ada, rosa = person(desk, "ada", "agent"), person(desk, "rosa", "requester")
-    incidents.open_ticket(desk, rosa, NewTicket("Cannot print", category="workplace"))
-    incidents.take(desk, ada, 1)
-    resolution.resolve(desk, ada, 1, "fixed", "hardware", "New toner", "There is new toner in it.")
-
-
-def test_the_link_in_a_mail_asks_before_it_confirms(desk: Desk, app: Flask, mail_link: str) -> None:
-    resolved_for_rosa(desk)
+def test_the_link_in_a_mail_asks_before_it_confirms(desk: Desk, app: Flask) -> None:
+    mail_link = resolved_for_rosa(desk)
     nobody = Visitor(app)
     for _look in range(3):
         assert "There is new toner in it." in nobody.get(f"/portal/confirm/{mail_link}").text
@@ -324,8 +320,8 @@ def test_the_link_in_a_mail_asks_before_it_confirms(desk: Desk, app: Flask, mail
     nobody.get(f"/portal/confirm/{mail_link}", status=404)
 
 
-def test_the_link_in_a_mail_rejects(desk: Desk, app: Flask, mail_link: str) -> None:
-    resolved_for_rosa(desk)
+def test_the_link_in_a_mail_rejects(desk: Desk, app: Flask) -> None:
+    mail_link = resolved_for_rosa(desk)
     nobody = Visitor(app)
     nobody.get(f"/portal/confirm/{mail_link}")
     nobody.send(f"/portal/confirm/{mail_link}", "No, not solved", comment="It prints pink.")
