@@ -99,6 +99,17 @@ class Places:
 
 
 @dataclass(frozen=True)
+class Fallback:
+    channel: str = _key("", "channel for what reached nobody by the usual ones, such as apprise; empty: none")
+    target: str = _key("", "its place, or the mail address, that this goes to; empty: the channel's usual place")
+
+
+@dataclass(frozen=True)
+class Deadman:
+    url: str = _key("", "address that is asked once a minute while all is well; its owner alarms when that stops")
+
+
+@dataclass(frozen=True)
 class Api:
     """A program of the monitoring that is asked over HTTP; its address is trusted."""
 
@@ -210,6 +221,8 @@ class Config:
     mattermost: Places = Places()
     teams: Places = Places()
     apprise: Places = Places()
+    fallback: Fallback = Fallback()
+    deadman: Deadman = Deadman()
     prometheus: Api = Api()
     alertmanager: Api = Api()
     loki: Api = Api()

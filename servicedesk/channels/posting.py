@@ -42,7 +42,13 @@ def cut(text: str, limit: int) -> str:
 
 
 def post(
-    what: str, url: str, body: bytes, headers: Mapping[str, str], key: str = "", timeout: float = TIMEOUT
+    what: str,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    key: str = "",
+    timeout: float = TIMEOUT,
+    method: str = "POST",
 ) -> Reply:
     """Post once; answers what a receiver that took it said. Raises Temporary or Permanent.
 
@@ -52,7 +58,7 @@ def post(
 
     sent = {"Content-Type": "application/json", "User-Agent": f"servicedesk/{__version__}"} | dict(headers)
     try:
-        return _post(what, url, body, sent, timeout)
+        return _post(what, method, url, body, sent, timeout)
     except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema) as e:
         raise Temporary(f"{key or what} cannot be used: {line(_hidden(str(e), url))}", down=True) from e
     except requests.RequestException as error:
@@ -74,13 +80,13 @@ class Reply:
         return found if isinstance(found, dict) else {}
 
 
-def _post(what: str, url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
+def _post(what: str, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
     import requests
 
     with requests.Session() as session:
         session.trust_env = False  # no proxy, no .netrc from the environment
-        with session.post(
-            url, data=body, headers=dict(headers), timeout=timeout, allow_redirects=False, stream=True
+        with session.request(
+            method, url, data=body, headers=dict(headers), timeout=timeout, allow_redirects=False, stream=True
         ) as response:
             _judge(what, response)
             return Reply(response.status_code, response.headers, next(response.iter_content(MOST), b""))

@@ -14,7 +14,7 @@ from servicedesk.domain.incident import parse_number
 if TYPE_CHECKING:
     from servicedesk.store.outbox import Listed
 
-STATES = ("pending", "sent", "failed", "held", "digested")
+STATES = ("pending", "sent", "failed", "skipped", "held", "digested")
 
 
 @click.group()
@@ -48,6 +48,22 @@ def _cells(row: Listed) -> tuple[Any, ...]:
     state = f"{row.state} (maybe twice)" if row.maybe_duplicate else row.state
     said = row.error or row.provider_id
     return ticket, row.event, row.channel, row.target, state, row.tries, row.created_at, said
+
+
+@notification.command()
+@click.argument("ticket")
+def why(ticket: str) -> None:
+    """Who was told of a ticket, who was not, and why."""
+    from servicedesk.store.views import told
+
+    wanted = parse_number(ticket)
+    if wanted is None:
+        raise click.BadParameter(f"{ticket!r} is no number of a ticket: write INC-42 or 42")
+    with opened() as desk, desk.read() as tx:
+        rows = told.told(tx, wanted)
+    head = ("TIME", "WHAT", "WHO", "CHANNEL", "STATE", "RULE", "SAID")
+    cells = [(r.at, r.event, r.who or r.target, r.channel, r.state, r.rule, r.why or r.provider_id) for r in rows]
+    emit([asdict(row) for row in rows], table(head, cells))
 
 
 @notification.command()

@@ -220,6 +220,10 @@ EVENTS: dict[str, Event] = {
 }
 
 
+STAFF = frozenset(e.name for e in EVENTS.values() if e.staff and e.name not in ("state", "test"))
+"""Events that somebody of the desk is to be told of."""
+
+
 def decide(notice: Notice, ticket: Ticket, policy: Policy, reach: Reach, people: People) -> Decision:
     """Whom this notice reaches. people: those of extra["to"], by id. Raises BadInput for an event that is unknown."""
     event = _event(notice, ticket)

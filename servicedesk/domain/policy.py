@@ -250,6 +250,7 @@ class WatchPolicy(_Section, frozen=True):
     dead_letters: Duration  # without a new dead letter: they are over
     lag: Duration
     outbox: Duration
+    fallback: Duration  # told to nobody for so long: the fallback channel is used
     backup_overdue: Duration
     disk_free: Annotated[int, msgspec.Meta(ge=2, le=90)]  # percent
 

@@ -16,6 +16,7 @@ SOURCE = "servicedesk"
 """The source of the desk's own alerts; no sender's token may carry it."""
 
 REFUSED, LETTERS, LAG = "ServiceDeskDeliveriesRefused", "ServiceDeskDeadLetters", "ServiceDeskIngestLag"
+NOT_TOLD, PAGES_STUCK = "ServiceDeskNotTold", "ServiceDeskPagesStuck"
 OUTBOX, DISK = "ServiceDeskOutboxStuck", "ServiceDeskDiskNearlyFull"
 BACKUP_FAILED, BACKUP_OVERDUE = "ServiceDeskBackupFailed", "ServiceDeskBackupOverdue"
 SEVERITIES: Mapping[str, str] = {
@@ -23,6 +24,8 @@ SEVERITIES: Mapping[str, str] = {
     LETTERS: "error",
     LAG: "critical",
     OUTBOX: "critical",
+    NOT_TOLD: "critical",
+    PAGES_STUCK: "critical",
     DISK: "critical",
     BACKUP_FAILED: "error",
     BACKUP_OVERDUE: "error",
@@ -71,6 +74,16 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
+class Untold:
+    """Something that somebody should have been told, and nobody was. why: what the channels said."""
+
+    incident_id: int
+    event: str
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """What the database tells. delivery_since: when the oldest delivery came that waits; outbox_since: since when the
     oldest message that should have gone out waits."""
@@ -80,6 +93,8 @@ class Figures:
     delivery_since: datetime | None = None
     outbox_since: datetime | None = None
     backup: Backup | None = None
+    untold: tuple[Untold, ...] = ()
+    pages_since: datetime | None = None  # when the oldest page was due that nobody has carried out
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +119,13 @@ class Trouble:
 
 def judge(f: Figures, policy: WatchPolicy, now: datetime) -> list[Trouble]:
     """What is wrong with the desk as a whole."""
-    return [*_refused(f, policy, now), *_letters(f, policy, now), *_stuck(f, policy, now), *_backup(f, policy, now)]
+    return [
+        *_refused(f, policy, now),
+        *_letters(f, policy, now),
+        *_stuck(f, policy, now),
+        *_told(f, policy, now),
+        *_backup(f, policy, now),
+    ]
 
 
 def judge_disks(
@@ -168,6 +189,26 @@ def _stuck(f: Figures, policy: WatchPolicy, now: datetime) -> Iterator[Trouble]:
             "Messages to people do not go out",
             f"The oldest waits since {f.outbox_since:%Y-%m-%d %H:%M} UTC. See “servicedesk notification list” for "
             f"what the mail server or the webhook answers.",
+        )
+
+
+def _told(f: Figures, policy: WatchPolicy, now: datetime) -> Iterator[Trouble]:
+    if f.untold:
+        which = "; ".join(f"INC-{u.incident_id} ({u.event}): {u.why}" for u in f.untold[:5])
+        more = f" and {len(f.untold) - 5} more" if len(f.untold) > 5 else ""
+        yield Trouble(
+            NOT_TOLD,
+            (),
+            "Somebody should have been told, and nobody was",
+            f"Since {min(u.since for u in f.untold):%Y-%m-%d %H:%M} UTC: {which[:1500]}{more}. Look at the tickets, "
+            f"then at “servicedesk notification list --state failed”.",
+        )
+    if f.pages_since is not None and now - f.pages_since >= policy.outbox:
+        yield Trouble(
+            PAGES_STUCK,
+            (),
+            "Pages are not carried out",
+            f"The oldest was due at {f.pages_since:%Y-%m-%d %H:%M} UTC: see whether workers run, and what they log.",
         )
 
 

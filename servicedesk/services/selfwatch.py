@@ -12,11 +12,13 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
+from servicedesk.channels import registry
 from servicedesk.desk import Desk
 from servicedesk.domain import selfwatch as rules
-from servicedesk.domain.selfwatch import DISK, SOURCE, Backup, Figures, Trouble
+from servicedesk.domain.notification import STAFF, Reach
+from servicedesk.domain.selfwatch import DISK, SOURCE, Backup, Figures, Trouble, Untold
 from servicedesk.services.shared import disk, own
-from servicedesk.store import chores, troubles
+from servicedesk.store import auditing, chores, troubles
 from servicedesk.store.db import Priority, Tx
 from servicedesk.store.troubles import Key, Standing
 
@@ -24,6 +26,7 @@ MOST = 200  # (sender, reason) that are told apart until the counts are written 
 OTHERS = "others"
 TOPIC = "selfwatch"
 BACKUP = "backup"  # the chore
+AUDITED = timedelta(hours=24)  # how far back is compared what was told
 MOMENT = timedelta(microseconds=1)
 SEEN_AGAIN = timedelta(minutes=10)  # how often it is written down that a trouble lasts
 
@@ -89,7 +92,21 @@ def _figures(tx: Tx, desk: Desk) -> Figures:
     told = troubles.figures(tx, tx.now - policy.quiet, tx.now - policy.dead_letters, tx.now - policy.outbox)
     made = chores.find(tx, BACKUP) if disk.backup_folder(desk) is not None else None
     backup = Backup(made.ok, made.detail, made.next_at) if made else None
-    return Figures(told.refused, told.letters, told.delivery_since, told.outbox_since, backup)
+    untold = _untold(tx, desk)
+    pages = auditing.pages_since(tx)
+    return Figures(told.refused, told.letters, told.delivery_since, told.outbox_since, backup, untold, pages)
+
+
+def _untold(tx: Tx, desk: Desk) -> tuple[Untold, ...]:
+    """What should have been told and was not; tickets about ourselves are no reason for further ones.
+
+    What still waits is another trouble. A desk without any channel tells nobody, and its pages say so.
+    """
+    if registry.reach(desk.config) == Reach():
+        return ()
+    policy, after = desk.policy, tx.now - AUDITED
+    found = [Untold(s.incident_id, s.event, s.at, s.why) for s in auditing.silent(tx, STAFF, after) if not s.own]
+    return (*found, *auditing.never(tx, policy.notifications.new_ticket, after, tx.now - policy.watch.outbox))
 
 
 def _tell(desk: Desk, found: Collection[Trouble], standing: Collection[Standing]) -> int:

@@ -150,7 +150,7 @@ def hook_server(answer_to: Callable[[str, bytes], bytes] = lambda _path, _body: 
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
             hook.posts.append(Post({k.lower(): v for k, v in self.headers.items()}, body, self.path))
             status, headers, answer = hook.answers.pop(0) if hook.answers else (200, {}, answer_to(self.path, body))
             self.send_response(status)

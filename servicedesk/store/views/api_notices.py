@@ -31,6 +31,7 @@ class Notice:
     sent_at: datetime | None
     tries: int
     maybe_duplicate: int
+    provider_id: str | None
     error: str | None
 
 

@@ -71,3 +71,8 @@ def names(tx: Tx) -> dict[str, dict[int, str]]:
     """Names of people and teams by id, for lines that were stored with ids."""
     people = {r.id: r.shown for r in tx.run(select(user.c.id, shown_name(user).label("shown")).limit(5000))}
     return {"people": people, "teams": {r.id: r.name for r in tx.run(select(team.c.id, team.c.name))}}
+
+
+def address(tx: Tx, user_id: int | None) -> str:
+    """Somebody's mail address; "" for none."""
+    return tx.run(select(user.c.email).where(user.c.id == user_id)).scalar() or ""

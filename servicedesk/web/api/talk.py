@@ -9,7 +9,7 @@ import msgspec
 from flask import Blueprint
 
 from servicedesk.services import incidents
-from servicedesk.store.views import api_notices, timeline
+from servicedesk.store.views import api_notices, timeline, told
 from servicedesk.store.views.paging import Page
 from servicedesk.web import auth
 from servicedesk.web.context import desk
@@ -113,3 +113,10 @@ def list_notices_of(number: int, query: NoticeQuery) -> Page[api_notices.Notice]
     """List the notifications about a ticket, the newest first."""
     with desk().read() as tx:
         return api_notices.notices(tx, state=query.state, incident_id=number, cursor=query.cursor, limit=query.limit)
+
+
+@route(bp, "GET", "/incidents/<number:number>/told", scope="read", role=STAFF, answer=Page[told.Told])
+def list_told(number: int) -> Page[told.Told]:
+    """List who was told of a ticket, who was not, and why: notices and pages, the newest first."""
+    with desk().read() as tx:
+        return Page(told.told(tx, number))

@@ -13,7 +13,7 @@ from servicedesk.domain.incident import CANCELLED, CLOSED, WORKING, Actor, Facts
 from servicedesk.errors import NotFound
 from servicedesk.services import incidents
 from servicedesk.store.views import gates as gate_views
-from servicedesk.store.views import nav, recurrence, reviews, silences, ticket, timeline
+from servicedesk.store.views import nav, recurrence, reviews, silences, ticket, timeline, told
 from servicedesk.store.views.ticket import Ticket
 from servicedesk.web import auth, i18n
 from servicedesk.web.context import desk
@@ -88,7 +88,7 @@ def _records(t: Ticket) -> dict[str, Any]:
         members = ticket.members(tx, t.id)
         counts = ticket.member_counts(tx, t.id)
         versions = reviews.versions(tx, t.id)
-        notices = gate_views.notices(tx, t.id)
+        notices = told.told(tx, t.id)
         return {
             "members": members,
             "member_counts": counts,
@@ -98,6 +98,7 @@ def _records(t: Ticket) -> dict[str, Any]:
             "newest_review": versions[0] if versions else None,
             "notices": notices,
             "failed_notices": any(n.state == "failed" for n in notices),
+            "my_address": nav.address(tx, auth.current_actor().id),
             "related": ticket.related(tx, t),
             "before": recurrence.before(tx, t.recurrence_of),
             "tasks": gate_views.tasks(tx, t.id),
