@@ -804,6 +804,8 @@ CREATE TABLE outbox (
     CONSTRAINT fk_outbox_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
 );
 
+CREATE INDEX ix_outbox_failed ON outbox (created_at) WHERE state = 'failed';
+
 CREATE INDEX ix_outbox_held ON outbox (due_at) WHERE state = 'held';
 
 CREATE INDEX ix_outbox_incident_id ON outbox (incident_id);
