@@ -101,6 +101,7 @@ def _records(t: Ticket) -> dict[str, Any]:
             "my_address": nav.address(tx, auth.current_actor().id),
             "related": ticket.related(tx, t),
             "before": recurrence.before(tx, t.recurrence_of),
+            "often": recurrence.often(tx, t.id, t.service_id, desk().policy.alerts),
             "tasks": gate_views.tasks(tx, t.id),
             "silences": silences.of_ticket(tx, t.id),
         }
