@@ -14,6 +14,7 @@ from servicedesk.domain.parameters import Parameter
 
 ALERTNAME = "alertname"
 VERIFY = "verify:"  # before the id of a check of the verify section, where checks are named
+MAX_NAMES = 4096  # alert names whose candidates are remembered
 RULE = "rule"  # the label by which alerts from syslog name the rule that made them
 
 
@@ -185,6 +186,7 @@ class Catalogue:
         self._by_id = {p.id: p for p in self.all}
         self._named: dict[str, list[tuple[Playbook, Condition]]] = {}
         self._general: list[tuple[Playbook, Condition]] = []
+        self._candidates: dict[str, tuple[tuple[Playbook, Condition], ...]] = {}
         for playbook in self.all:
             for condition in playbook.match:
                 self._index(playbook, condition)
@@ -203,14 +205,25 @@ class Catalogue:
         self, labels: Mapping[str, str], type_: str = "incident", category: str = "", service: str = ""
     ) -> tuple[Playbook, ...]:
         """The playbooks whose conditions hold, in the order of their ids."""
-        named = self._named.get(labels.get(ALERTNAME, ""), ())
         found = {
             playbook.id: playbook
-            for candidates in (named, self._general)
-            for playbook, condition in candidates
+            for playbook, condition in self._of_name(labels.get(ALERTNAME, ""))
             if condition.holds(labels, type_, category, service)
         }
         return tuple(found[id_] for id_ in sorted(found))
+
+    def _of_name(self, name: str) -> tuple[tuple[Playbook, Condition], ...]:
+        """What may hold for alerts of this name. Remembered: alerts are many, their names few."""
+        found = self._candidates.get(name)
+        if found is None:
+            if len(self._candidates) >= MAX_NAMES:
+                self._candidates.clear()
+            alone = {ALERTNAME: name}
+            general = (
+                pair for pair in self._general if all(m.matches(alone) for m in pair[1].matchers if m.name == ALERTNAME)
+            )
+            found = self._candidates[name] = (*self._named.get(name, ()), *general)
+        return found
 
 
 _PLAIN_NAMES = re.compile(r"[A-Za-z0-9_\-/: ]+(?:\|[A-Za-z0-9_\-/: ]+)*")

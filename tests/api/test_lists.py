@@ -211,7 +211,7 @@ def test_the_organisation_by_api(one: Callers) -> None:
 def test_playbooks_by_api(one: Callers) -> None:
     first = one.lead.get("/playbooks")["items"][0]
     assert len(first["hash"]) == 64
-    assert "schema: 1" in one.lead.get(f"/playbooks/{first['id']}")["source"]
+    assert "schema: 2" in one.lead.get(f"/playbooks/{first['id']}")["source"]
     one.lead.get("/playbooks/nope", 404)
     one.lead.post("/incidents", {"title": "By hand"}, 201)
     run = one.lead.post("/incidents/1/playbook-runs", {"playbook": first["id"]}, 201)

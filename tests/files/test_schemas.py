@@ -64,7 +64,14 @@ def _integer(value: Any, rest: dict[str, Any], _root: dict[str, Any]) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
+def _number(value: Any, rest: dict[str, Any], _root: dict[str, Any]) -> bool:
+    low, high = rest.pop("minimum", -(10**9)), rest.pop("maximum", 10**9)
+    assert not rest
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
 _KINDS: dict[str, Any] = {
+    "number": _number,
     "object": _object,
     "array": _array,
     "string": _string,

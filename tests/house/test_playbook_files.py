@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from servicedesk.checks.registry import CHECKS
+from servicedesk.domain.checks import Ask
+from servicedesk.domain.parameters import TYPES, examples, resolve
 from servicedesk.domain.playbook import Playbook
-from servicedesk.files import playbook_format, playbooks
+from servicedesk.files import playbook_format, playbook_parts, playbooks
 from servicedesk.files.playbooks import SHIPPED
 from tests.support import missing
 
@@ -26,7 +28,7 @@ def blocks(playbook: Playbook, language: str) -> list[str]:
 
 @pytest.mark.feature("P7")
 def test_there_are_enough_and_nothing_is_wrong() -> None:
-    assert len(FILES) >= 10
+    assert len(FILES) >= 100
     assert playbooks.lint([SHIPPED], CHECKS) == (len(FILES), [])
 
 
@@ -60,16 +62,47 @@ def test_its_shell_commands_are_shell(file: Path) -> None:
         assert (done.returncode, done.stderr) == (0, ""), block
 
 
+def asked(playbook: Playbook) -> list[tuple[str, Ask]]:
+    """What each of its checks would ask, with the example values."""
+    known = {p.name: p for p in playbook.parameters}
+    found = []
+    for name, spec in playbook.checks:
+        kind = CHECKS[spec.type]
+        found.append((name, kind.ask(playbook_parts.options_of(spec, kind), examples(playbook.parameters), known)))
+    return found
+
+
+@each
+def test_its_checks_can_be_asked_with_its_examples(file: Path) -> None:
+    """The dry run: every check of it, with the example of every parameter, says what it would ask."""
+    book = playbooks.read(file, CHECKS)
+    assert [name for name, ask in asked(book) if not ask.shown] == []
+    for p in book.parameters:
+        assert resolve([p], dict.fromkeys(p.labels, p.example or TYPES[p.type].example)).problems == {}, p.name
+
+
+@each
+def test_it_looks_by_itself_and_proves_its_fix(file: Path) -> None:
+    """What an alert opens is diagnosed before anybody comes, and verified afterwards; forks lead to different steps."""
+    book = playbooks.read(file, CHECKS)
+    if file.parent.name == "desk":
+        return
+    assert len(book.auto_steps) >= 2, "diagnoses by itself"
+    assert book.verify, "proves that it is over"
+    for step in book.auto_steps:
+        assert step.means or (step.check and step.check.type == "promql"), f"{step.id}: what does its verdict mean?"
+
+
 @pytest.mark.real
 def test_their_queries_are_promql(tmp_path: Path) -> None:
-    lines = [
-        line for f in FILES for b in blocks(playbooks.read(f), "promql") for line in b.splitlines() if line.strip()
-    ]
-    assert len(lines) > 10
+    read = [playbooks.read(f, CHECKS) for f in FILES]
+    lines = [line for p in read for b in blocks(p, "promql") for line in b.splitlines() if line.strip()]
+    lines += [ask.data["query"] for p in read for _, ask in asked(p) if ask.check == "promql"]
+    assert len(lines) > 500
     rules = [{"record": f"r:{i}", "expr": line} for i, line in enumerate(lines)]
     file = tmp_path / "rules.json"  # JSON is YAML
     file.write_bytes(msgspec.json.encode({"groups": [{"name": "g", "rules": rules}]}))
-    command = [missing.program("promtool"), "check", "rules", str(file)]
+    command = [missing.program("promtool"), "check", "rules", "--lint=none", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0, done.stdout + done.stderr
 

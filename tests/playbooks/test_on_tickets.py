@@ -65,7 +65,9 @@ def test_what_matches_is_attached_with_its_text_and_steps(desk: Desk, people: di
     shipped = desk.playbooks.get(CRASH_BOOK)
     assert shipped is not None
     assert (state.recorded.hash, state.recorded.source) == (shipped.version, shipped.source)
-    assert [text for text, _ in state.steps] == list(shipped.steps)
+    assert [(text.id, text.title, text.check) for text, _ in state.steps] == [
+        (s.id, s.title, s.check) for s in shipped.steps
+    ]
     assert [r.mandatory for _, r in state.steps] == [s.mandatory for s in shipped.steps]
     assert {r.outcome for _, r in state.steps} == {""}
     (line,) = lines(desk, number, "playbook")

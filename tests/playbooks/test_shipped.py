@@ -1,60 +1,74 @@
-"""The alerts that everybody gets find their playbook."""
+"""The alerts that everybody gets find their playbook, and no other one."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from servicedesk.files import playbooks
+from servicedesk.files import playbooks, rules
 
 SHIPPED = playbooks.load([])
+NAMES = Path(__file__).with_name("alert_names.txt").read_text(encoding="utf-8")
+LABELS = {
+    "severity": "warning", "instance": "10.0.0.5:9100", "job": "some-job", "namespace": "shop", "service": "checkout",
+}  # fmt: skip
 
-# names and labels as kube-prometheus, the node mixin, blackbox, cert-manager and PostgreSQL rules send them
-ALERTS = [
-    ("KubePodCrashLooping", {"namespace": "shop", "reason": "CrashLoopBackOff"}, "kubernetes-pod-crash-looping"),
-    ("KubeContainerWaiting", {"reason": "CrashLoopBackOff"}, "kubernetes-pod-crash-looping"),
-    ("KubeContainerWaiting", {"reason": "ImagePullBackOff"}, "kubernetes-pod-not-ready"),
-    ("KubePodNotReady", {"namespace": "shop"}, "kubernetes-pod-not-ready"),
-    ("KubeDeploymentReplicasMismatch", {}, "kubernetes-replicas-mismatch"),
-    ("KubeStatefulSetReplicasMismatch", {}, "kubernetes-replicas-mismatch"),
-    ("KubeJobFailed", {}, "kubernetes-job-failed"),
-    ("KubeNodeNotReady", {"node": "n1"}, "kubernetes-node-not-ready"),
-    ("KubeNodeUnreachable", {}, "kubernetes-node-not-ready"),
-    ("KubePersistentVolumeFillingUp", {}, "kubernetes-persistent-volume-filling-up"),
-    ("TargetDown", {"job": "node"}, "prometheus-target-down"),
-    ("InstanceDown", {}, "prometheus-target-down"),
-    ("NodeFilesystemAlmostOutOfSpace", {"mountpoint": "/"}, "node-filesystem-space"),
-    ("NodeFilesystemSpaceFillingUp", {}, "node-filesystem-space"),
-    ("HostOutOfDiskSpace", {}, "node-filesystem-space"),
-    ("NodeFilesystemAlmostOutOfFiles", {}, "node-filesystem-files"),
-    ("NodeMemoryHighUtilization", {}, "node-memory-pressure"),
-    ("HostOutOfMemory", {}, "node-memory-pressure"),
-    ("NodeClockSkewDetected", {}, "node-clock-skew"),
-    ("NodeClockNotSynchronising", {}, "node-clock-skew"),
-    ("NodeSystemdServiceFailed", {"name": "nginx.service"}, "node-systemd-service-failed"),
-    ("BlackboxProbeFailed", {}, "blackbox-probe-failed"),
-    ("BlackboxSslCertificateWillExpireSoon", {}, "tls-certificate-expiring"),
-    ("CertManagerCertExpirySoon", {}, "tls-certificate-expiring"),
-    ("KubeClientCertificateExpiration", {}, "tls-certificate-expiring"),
-    ("PostgresqlDown", {}, "postgresql-down"),
-    ("PostgreSQLDown", {}, "postgresql-down"),
-]  # fmt: skip
+
+def known() -> Iterator[tuple[str, dict[str, str], str]]:
+    """(source, labels, the playbook's id or "" for none) of every name in the list."""
+    source = ""
+    for line in NAMES.splitlines():
+        if line.startswith("== "):
+            source = line[3:]
+        elif line and not line.startswith("#"):
+            playbook, _, names = line.partition(": ")
+            for name in names.split():
+                bare, _, inner = name.rstrip("}").partition("{")
+                own = dict(pair.split("=") for pair in inner.split(",") if pair)
+                yield source, LABELS | {"alertname": bare} | own, playbook.removeprefix("-")
+
+
+def matched(labels: dict[str, str]) -> list[str]:
+    return [p.id for p in SHIPPED.match(labels, "incident", "infrastructure", "node")]
 
 
 @pytest.mark.feature("P1", "P7")
-@pytest.mark.parametrize(("name", "labels", "playbook"), ALERTS, ids=[f"{a[0]}-{i}" for i, a in enumerate(ALERTS)])
-def test_a_known_alert_gets_exactly_its_playbook(name: str, labels: dict[str, str], playbook: str) -> None:
-    found = SHIPPED.match({"alertname": name, "severity": "warning"} | labels, "incident", "infrastructure", "node")
-    assert [p.id for p in found] == [playbook]
-
-
-def test_others_get_none() -> None:
-    assert SHIPPED.match({"alertname": "SomethingElse"}) == ()
-    assert SHIPPED.match({}, "incident", "infrastructure", "unknown") == ()
+@pytest.mark.parametrize("source", sorted({source for source, _, _ in known()}))
+def test_every_known_alert_gets_exactly_its_playbook(source: str) -> None:
+    wrong = [
+        f"{labels['alertname']}: {matched(labels)}, not {wanted}"
+        for of, labels, wanted in known()
+        if of == source and matched(labels) != ([wanted] if wanted else [])
+    ]
+    assert wrong == []
 
 
 @pytest.mark.feature("P1")
 def test_a_request_for_access_gets_one_by_type_and_category() -> None:
     assert [p.id for p in SHIPPED.match({}, "request", "access")] == ["desk-access-request"]
     assert SHIPPED.match({}, "question", "access") == ()
+    assert SHIPPED.match({}, "incident", "infrastructure", "unknown") == ()
 
 
 def test_every_playbook_is_reached_by_a_known_alert_or_ticket() -> None:
-    assert {p.id for p in SHIPPED.all} == {playbook for _, _, playbook in ALERTS} | {"desk-access-request"}
+    reached = {playbook for _, _, playbook in known()} | {"desk-access-request"} | set(by_rule().values())
+    assert {p.id for p in SHIPPED.all} <= reached
+
+
+# --- syslog ----------------------------------------------------------------------------------------------------------
+
+
+def by_rule() -> dict[str, str]:
+    """rule → the playbook that its alerts get."""
+    found = {}
+    for rule in rules.lint([rules.SHIPPED])[0]:
+        if rule.action == "alert":
+            ids = matched({"rule": rule.id, "host": "db1.example.org", "app": "x", "severity": "warning"})
+            found[rule.id] = " ".join(ids)
+    return found
+
+
+@pytest.mark.feature("P7")
+def test_every_rule_for_syslog_that_opens_a_ticket_has_one_playbook() -> None:
+    assert {rule: ids for rule, ids in by_rule().items() if not re.fullmatch(r"\S+", ids)} == {}
