@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from servicedesk.domain.checks import CheckKind
 from servicedesk.domain.playbook import Catalogue, Playbook
 from servicedesk.errors import FileError
 from servicedesk.files import playbook_parts, yaml
@@ -48,7 +49,13 @@ def find(folder: Path) -> list[Path]:
 
 def read(path: Path, kinds: Kinds | None = None) -> Playbook:
     """One playbook from its file. Raises FileError."""
-    return parse(yaml.read_text(path), str(path), kinds)
+    return _parsed(yaml.read_text(path), str(path), tuple((kinds or {}).items()))
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str, file: str, kinds: tuple[tuple[str, CheckKind], ...]) -> Playbook:
+    """As `parse`; the same text of the same file is parsed once in a process, however many desks read it."""
+    return parse(text, file, dict(kinds) or None)
 
 
 @dataclass(frozen=True, slots=True)
