@@ -49,6 +49,9 @@ def pages(app: Flask) -> Iterator[tuple[str, Parsed, str]]:
     ada, rosa, nobody = Visitor(app, "ada"), Visitor(app, "rosa"), Visitor(app)
     for path in (*STAFF, *ADMIN, *(f"/incidents/1/do/{name}" for name in FORMS)):
         yield path, ada.get(path), ada.html
+    ada.get("/alerts")
+    for path in {link for link in ada.page.links if link.startswith("/alerts/")}:
+        yield path, ada.get(path), ada.html
     ada.get("/syslog")
     for path in [link for link in ada.page.links if link.startswith("/syslog/templates/")]:
         yield path, ada.get(path), ada.html
