@@ -13,7 +13,16 @@ from servicedesk.store.types import to_us
 def send(
     desk: Desk, *raw: str | bytes, marks: int = 0, transport: str = "udp", session: int = 0, listening: bool = False
 ) -> syslog.Sifted:
-    """One batch. listening: a listener leaves its figures, too."""
+    """One batch, applied. listening: a listener leaves its figures, too."""
+    sifted = store_only(desk, *raw, marks=marks, transport=transport, session=session, listening=listening)
+    apply.run_all(desk)
+    return sifted
+
+
+def store_only(
+    desk: Desk, *raw: str | bytes, marks: int = 0, transport: str = "udp", session: int = 0, listening: bool = False
+) -> syslog.Sifted:
+    """One batch, stored and not applied yet."""
     now = to_us(desk.now())
     batch = [
         Line(text.encode() if isinstance(text, str) else text, "192.0.2.9", transport, now + i, marks, session)  # type: ignore[arg-type]
@@ -27,5 +36,4 @@ def send(
     if listening:
         run = syslog.begin(desk, [("udp", "127.0.0.1", 5514)])
         syslog.note(desk, run, sieve, Counts({"udp": len(batch)}, 3, {}, {}))
-    apply.run_all(desk)
     return sifted

@@ -77,7 +77,7 @@ def line(raw: bytes) -> None:
     """One message: its parts can be shown, judged and stored."""
     message = parse(raw)
     shown = (message.host, message.app, message.pid, message.msgid, message.stamp)
-    assert all(text.isprintable() for text in shown if text), shown
+    assert all(text.isprintable() or (_is_other(text) and not {"\n", "\t"} & set(text)) for text in shown), shown
     assert message.text.replace("\n", "").replace("\t", "").isprintable() or _is_other(message.text)
     assert 0 <= message.facility <= 23
     assert 0 <= message.severity <= 7

@@ -13,7 +13,7 @@ from servicedesk.services import apply
 from servicedesk.store.tables import alert, delivery, incident, syslog_example
 from servicedesk.workers.syslog import silences
 from tests.support.clock import Clock
-from tests.support.lines import send
+from tests.support.lines import send, store_only
 
 
 def tickets(desk: Desk) -> list[str]:
@@ -105,3 +105,22 @@ def test_silence_ends_only_where_a_rule_says_so(desk: Desk, clock: Clock) -> Non
     apply.run_all(desk)
     assert [status for _, status, _ in statuses(desk)] == ["recovered", "firing"]
     assert silences(desk) == 0
+
+
+@pytest.mark.feature("I6", "I9")
+def test_a_flood_of_deliveries_counts_every_line_once(desk: Desk, clock: Clock) -> None:
+    """Applied together or one by one: the same alerts, counts, first and last lines."""
+    for n in range(30):
+        clock.advance(timedelta(milliseconds=50))
+        lines = [f"<27>Nov 21 21:02:43 h{n % 3} app: disk {n * 10 + i} broke" for i in range(10)]
+        up = ["<189>46: sw1: %LINK-3-UPDOWN: Interface Gi0/1, changed state to up"] if n == 20 else []
+        down = "<187>45: sw1: %LINK-3-UPDOWN: Interface Gi0/1, changed state to down"
+        store_only(desk, *lines, down, *up)
+    apply.run_all(desk)
+    assert sorted(count for _, _, count in statuses(desk)) == [31, 100, 100, 100]
+    assert {status for _, status, _ in statuses(desk)} == {"firing"}
+    assert len(tickets(desk)) == 4
+    with desk.read() as tx:
+        texts = list(tx.run(select(syslog_example.c.text)).scalars())
+    assert "disk 0 broke" in texts
+    assert "disk 299 broke" in texts

@@ -24,28 +24,71 @@ from servicedesk.store.types import from_us, to_us
 
 FIRST = 5  # examples that stay: how it began; the others are a ring of the newest
 ENOUGH = 50  # examples, after which only one of so many lines is kept
+SAMPLES = 30  # of several deliveries that are merged: the newest
 TEXT_LENGTH, RAW_LENGTH = 4_000, 8_192
 
 
 @dataclass(slots=True)
 class _Line:
-    """A syslog event of this slice. digest: of its alert."""
+    """A syslog event of this slice. digest: of its alert; samples: with their deliveries."""
 
     seen: Seen
     event: LineEvent
     digest: bytes
+    samples: list[tuple[int, Sample]]
 
 
 def settle(tx: Tx, desk: Desk, seen: Sequence[Seen]) -> list[Seen]:
     """The events to observe: without those below their threshold, with a "noisy host" where one begins."""
-    lines = [_Line(s, s.event, alert_digest(s.source, s.event.key)) for s in seen if isinstance(s.event, LineEvent)]
+    lines = [_line(s, s.event) for s in seen if isinstance(s.event, LineEvent)]
     if not lines:
         return list(seen)
+    lines = _merged(lines)
     others = [s for s in seen if not isinstance(s.event, LineEvent)]
     lines = _thresholds(tx, lines)
     lines = _shares(tx, desk, lines)
     _keep(tx, lines)
     return [*others, *(replace(line.seen, event=line.event) for line in lines)]
+
+
+def _line(seen: Seen, event: LineEvent) -> _Line:
+    samples = [(seen.seq, sample) for sample in event.samples]
+    return _Line(seen, event, alert_digest(seen.source, event.key), samples)
+
+
+def _merged(lines: Sequence[_Line]) -> list[_Line]:
+    """What deliveries of this slice say of one alert again and again, as one event: a flood costs its keys, not its
+    lines.
+
+    The first of a firing stays as it is, because its start decides; those after it become one that starts with the
+    last of them. Whatever ends in between, or tells another severity, begins anew.
+    """
+    kept: list[_Line] = []
+    chains: dict[bytes, list[_Line]] = {}
+    for line in sorted(lines, key=lambda one: one.seen.seq):
+        chain = chains.get(line.digest)
+        if chain is None or not _same(chain[-1].event, line.event):
+            chains[line.digest] = [line]
+        elif len(chain) == 1:
+            chain.append(line)
+        else:
+            _add(chain[1], line)
+            continue
+        kept.append(line)
+    return kept
+
+
+def _same(one: LineEvent, other: LineEvent) -> bool:
+    return one.status == other.status == "firing" and one.severity == other.severity and one.rule == other.rule
+
+
+def _add(line: _Line, more: _Line) -> None:
+    """`more` came later."""
+    one, other = line.event, more.event
+    moments = tuple(sorted((*one.moments, *other.moments), key=lambda m: m.at))
+    starts_at, count = max(one.starts_at, other.starts_at), one.count + other.count
+    line.seen, line.event = more.seen, replace(other, starts_at=starts_at, count=count, moments=moments)
+    line.samples = [*line.samples, *more.samples][-SAMPLES:]
 
 
 # --- thresholds ----------------------------------------------------------------------------------------------------
@@ -135,7 +178,7 @@ class _Share:
 
 def _noise(line: _Line, limit: int) -> _Line:
     event = noisy_host(line.event.host, line.event.starts_at, limit)
-    return _Line(replace(line.seen, event=event), event, alert_digest(line.seen.source, event.key))
+    return _line(replace(line.seen, event=event), event)
 
 
 def _host_digest(host: str) -> bytes:
@@ -181,10 +224,10 @@ def _silence(newest: _Line) -> tuple[bytes | None, datetime | None]:
 def _chosen(found: Sequence[_Line], before: Tally, lines_now: int) -> list[tuple[int, Sample]]:
     """(delivery, line) of what is kept: all samples at the beginning, later the newest, once for ENOUGH lines."""
     if before.kept < ENOUGH:
-        return [(line.seen.seq, sample) for line in found for sample in line.event.samples]
+        return [sample for line in found for sample in line.samples]
     if before.lines // ENOUGH == lines_now // ENOUGH:
         return []
-    return [(line.seen.seq, line.event.samples[-1]) for line in found[-1:] if line.event.samples]
+    return found[-1].samples[-1:]
 
 
 def _examples(digest: bytes, samples: Iterable[tuple[int, Sample]], number: int, keep: int) -> Iterable[Row]:

@@ -18,6 +18,7 @@ import structlog
 from alert_receivers.event import AlertEvent, MalformedPayload, Parsed, timed, visible
 from servicedesk import metrics
 from servicedesk.desk import Desk
+from servicedesk.domain.syslog_events import LineEvent
 from servicedesk.errors import Busy
 from servicedesk.services.shared import attach, lines, observe, settle
 from servicedesk.services.shared.observe import Seen
@@ -28,6 +29,7 @@ from servicedesk.store.deliveries import Claimed, Kept, Progress
 SLICE = 500  # events
 AHEAD = 100  # deliveries that one slice may take from
 AHEAD_BYTES = 1 << 20  # of bodies; one that is larger is taken alone
+LINES = 4  # lines weigh so much less: most are no event, and those of one alert become one (see settle)
 ERROR_LENGTH = 1_000
 
 log = structlog.get_logger("servicedesk.intake")
@@ -48,10 +50,35 @@ class Body:
 
 @dataclass(slots=True)
 class _Attempt:
-    """A slice that is tried. places: the (delivery, index) of its entries."""
+    """A slice that is tried. places: the (delivery, index) of its entries; exact: no more of them than the budget.
+
+    Else several syslog events of one alert count once, and a quarter.
+    """
 
     budget: int
+    exact: bool
     places: list[tuple[int, int]] = field(default_factory=list)
+    keys: set[bytes] = field(default_factory=set)
+    others: int = 0
+
+    def begin(self) -> None:
+        """A retried transaction begins anew."""
+        self.places.clear()
+        self.keys.clear()
+        self.others = 0
+
+    @property
+    def full(self) -> bool:
+        if self.exact:
+            return len(self.places) >= self.budget
+        return self.others + len(self.keys) // LINES >= self.budget
+
+    def add(self, place: tuple[int, int], event: AlertEvent | None) -> None:
+        self.places.append(place)
+        if isinstance(event, LineEvent):
+            self.keys.add(event.key)
+        else:
+            self.others += 1
 
 
 @dataclass(slots=True)
@@ -94,12 +121,12 @@ def _where(error: Exception) -> str:
     return f"{frame[0].filename}:{frame[0].lineno}" if frame else ""
 
 
-def step(desk: Desk, budget: int = SLICE, only: int | None = None) -> int:
-    """Apply the next slice of what waits; answers how much that was, 0: nothing waits.
+def step(desk: Desk, budget: int = SLICE, only: int | None = None, exact: bool = False) -> int:
+    """Apply the next slice of what waits; answers how much that was, 0: nothing waits. exact: see `_Attempt`.
 
     Raises Busy when the database is away: nothing is lost, everything waits.
     """
-    attempt = _Attempt(budget)
+    attempt = _Attempt(budget, exact)
     ready = {} if desk.db.postgresql else _read_ahead(desk, only)
     if not ready and not desk.db.postgresql:
         return 0  # nothing waits: the one writer is not asked for
@@ -113,7 +140,7 @@ def step(desk: Desk, budget: int = SLICE, only: int | None = None) -> int:
         if len(attempt.places) == 1:
             return _dead(desk, attempt.places[0], error)
     half = len(attempt.places) // 2
-    return step(desk, half, only) + step(desk, len(attempt.places) - half, only)
+    return step(desk, half, only, exact=True) + step(desk, len(attempt.places) - half, only, exact=True)
 
 
 def _read_ahead(desk: Desk, only: int | None) -> dict[int, Body]:
@@ -126,7 +153,7 @@ def _near(claimed: Sequence[Claimed]) -> list[Claimed]:
     size = 0
     near: list[Claimed] = []
     for one in claimed:
-        size += one.size
+        size += one.size // LINES if one.receiver == lines.RECEIVER else one.size
         if near and size > AHEAD_BYTES:
             break
         near.append(one)
@@ -146,13 +173,13 @@ def _parsed(tx: Tx, desk: Desk, near: Sequence[Claimed]) -> dict[int, Body]:
 
 
 def _apply(tx: Tx, desk: Desk, attempt: _Attempt, ready: Mapping[int, Body], only: int | None) -> int:
-    attempt.places.clear()  # a retried transaction begins anew
+    attempt.begin()
     near = _near(deliveries.claim(tx, AHEAD, only))
     if tx.postgresql:
         ready = _parsed(tx, desk, near)
     cut = _Slice()
     for one in near:
-        if one.id not in ready or len(attempt.places) >= attempt.budget:
+        if one.id not in ready or attempt.full:
             break
         _take(one, ready[one.id], attempt, cut)
     carry_out(tx, desk, cut.seen)
@@ -171,14 +198,14 @@ def _take(one: Claimed, body: Body, attempt: _Attempt, cut: _Slice) -> None:
         cut.unreadable.append((one.id, body.error))
         return
     upto = one.applied_upto
-    while upto < body.total and len(attempt.places) < attempt.budget:
+    while upto < body.total and not attempt.full:
         event = body.events.get(upto)  # a syslog line may say nothing that is an event: it costs nothing then
         if event is not None:
             cut.seen.append(seen(one, event))
-            attempt.places.append((one.id, upto))
+            attempt.add((one.id, upto), event)
         elif upto in body.errors:
             cut.letters.append((one.id, upto, body.errors[upto]))
-            attempt.places.append((one.id, upto))
+            attempt.add((one.id, upto), None)
         upto += 1
     done = upto >= body.total
     cut.progress.append(Progress(one.id, upto, body.total, body.truncated, done))
