@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select, update
 
 from servicedesk.domain.correlation_rules import Host
-from servicedesk.domain.incident import WORKING
+from servicedesk.domain.incident import CANCELLED, CLOSED, WORKING
 from servicedesk.store import bulk
 from servicedesk.store.db import Tx
 from servicedesk.store.tables import alert, episode, gathering, incident, member, reach
@@ -176,6 +176,17 @@ def stir(tx: Tx, incident_ids: Collection[int]) -> None:
         query = select(reach.c.digest, incident.c.started_at, reach.c.rule)
         query = query.join(incident, incident.c.id == reach.c.incident_id).where(incident.c.started_at.is_not(None))
         add(tx, [tuple(row) for row in tx.run(query.where(reach.c.incident_id.in_(sorted(incident_ids))))])
+
+
+def forgettable(tx: Tx, before: datetime, limit: int) -> list[int]:
+    """Incidents that were over before this instant: nothing is attached to them any more."""
+    over = incident.c.status.in_((CLOSED, CANCELLED)) & (incident.c.updated_at < before)
+    query = select(reach.c.incident_id).join(incident, incident.c.id == reach.c.incident_id).where(over)
+    return list(tx.run(query.distinct().limit(limit)).scalars())
+
+
+def forget(tx: Tx, incident_ids: Collection[int]) -> None:
+    tx.run(delete(reach).where(reach.c.incident_id.in_(sorted(incident_ids))))
 
 
 def hosts(tx: Tx, digest: bytes) -> list[Host]:

@@ -77,4 +77,5 @@ JOBS: tuple[Job, ...] = (
     Job("anchors", 60.0, audit.anchor),
     Job("sessions", HOUR, sessions.clean),
     Job("idempotency", HOUR, once.forget_old),
+    Job("reach", HOUR, gathering.forget_old, repeats=True),
 )

@@ -1,5 +1,6 @@
 """Correlation rules on the command line: lint, list, tests of recorded deliveries, a dry run with its differences."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import pytest
 
 from servicedesk.config import Config
 from servicedesk.desk import open_desk
+from servicedesk.files.correlation_rules import RuleFile
 from servicedesk.services import apply, intake, setup
 from tests.cli.conftest import Cli
 from tests.intake import ruled
 from tests.intake.wire import alert, body
 from tests.support.clock import START
+from tests.support.source import ROOT
 
 RACKS = """
 - id: racks
@@ -124,3 +127,17 @@ expect:
     assert quiet.code == 0, "the first rule that fits decides"
     test.write_text(test.read_text().replace("10:00:00Z", "10:00:00"))
     assert "deliveries[0].at" in cli("rules", "test", str(test)).err
+
+
+@pytest.mark.feature("I7")
+def test_the_rules_of_the_manual_are_right(cli: Cli, folder: Path) -> None:
+    manual = (ROOT / "docs/rules.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", manual, re.DOTALL)
+    whole = [block for block in blocks if "correlation:" in block]
+    parts = [block for block in blocks if block.startswith("  - ")]
+    assert (len(whole), len(parts)) == (1, 2)
+    (folder / "manual.yaml").write_text(whole[0] + "".join(parts), encoding="utf-8")
+    told = cli("rules", "lint", str(folder / "manual.yaml"))
+    assert (told.code, told.out) == (0, "5 rules, nothing wrong\n")
+    for key in RuleFile.__struct_fields__:
+        assert f"| `{key}` |" in manual, key

@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import Actor
 from servicedesk.services import apply, deliveries, incidents
+from servicedesk.services import gathering as gathering_service
 from servicedesk.services.shared import gather, slices
 from servicedesk.store import gathering
 from servicedesk.store.db import Tx
+from servicedesk.store.tables import reach
 from tests.intake import ruled, seen, wire
 from tests.intake.wire import alert, tell
 from tests.support.clock import START, Clock
@@ -181,6 +184,22 @@ def test_what_was_over_before_a_ticket_began_is_not_attached(desk: Desk) -> None
     tell(desk, alert(START, at(1), **hint), alert(START, **hint))
     tell(desk, alert(at(3), severity="critical", cluster="eu"))
     assert seen.alerts(desk)[0].incident_id is None
+
+
+@pytest.mark.feature("I8")
+def test_nothing_is_attached_to_tickets_that_have_long_been_over(desk: Desk, clock: Clock) -> None:
+    people = crew(desk)
+    ruled.use(desk, HINTS)
+    for name in ("One", "Two"):
+        tell(desk, alert(START, alertname=name, severity="warning", cluster="eu"))
+    first, second = (row.id for row in seen.incidents(desk))
+    incidents.cancel(desk, people["lead"], second, "duplicate", "The same.", target=first)
+    assert len(seen.rows(desk, select(reach))) == 2
+    clock.advance(days=29)
+    assert gathering_service.forget_old(desk) == 0
+    clock.advance(days=2)
+    assert gathering_service.forget_old(desk) == 1
+    assert [row.incident_id for row in seen.rows(desk, select(reach))] == [first]
 
 
 @pytest.mark.feature("I8")

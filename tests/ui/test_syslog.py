@@ -219,3 +219,14 @@ def test_a_hundred_thousand_rows_are_paged_and_bounded(desk: Desk, people: Flask
 
 def page_first(page: object) -> object:
     return page.items[0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.feature("I8", "I18")
+def test_one_click_makes_a_ticket_of_a_line(desk: Desk, people: Flask) -> None:
+    send(desk, *[FAILED % ("db1", i, i) for i in range(3)], listening=True)
+    ben = Visitor(people, "ben")
+    path = template(ben)
+    ben.get(path)
+    ben.send("/ticket", "Make a ticket")
+    assert "Ticket opened." in ben.text
+    assert "backup on db1: volume * could not be mounted" in ben.text

@@ -12,7 +12,9 @@ from alert_receivers.syslog.message import SEVERITIES
 from servicedesk.domain.incident import ADMIN
 from servicedesk.domain.syslog_drafts import Draft
 from servicedesk.errors import NotFound
+from servicedesk.services import incidents
 from servicedesk.services import syslog_rules as service
+from servicedesk.services.incidents import NewTicket
 from servicedesk.store.views import syslog as views
 from servicedesk.web import auth
 from servicedesk.web.context import desk
@@ -20,7 +22,7 @@ from servicedesk.web.context import desk
 from . import bars, options
 from .blueprint import get, post
 from .forms import SHOWN_IN_FORM, Form, filled, typed
-from .page import need_staff, shell, submit
+from .page import need_staff, shell, submit, ticket_url
 
 SPANS = (15, 60, 180)  # minutes
 ACTIONS = ("alert", "record", "keep", "ignore")
@@ -66,6 +68,20 @@ def syslog_template_page(template_id: str) -> str:
     need_staff()
     found = _found(template_id)
     return _page(found, filled(dataclasses.asdict(service.begin(found))))
+
+
+@post("/syslog/templates/<template_id>/ticket")
+def ticket_of_line(template_id: str) -> Any:
+    """One click makes a ticket of the newest line that looks so."""
+    actor, found = auth.current_actor(), _found(template_id)
+    title = f"{found.app or 'syslog'} on {found.host}: {found.template}"[:300]
+    lines = "".join(f"    {line}\n" for line in found.example.splitlines())
+    new = NewTicket(title, description=lines, service="unknown", channel="portal")
+    return submit(
+        lambda _form: incidents.open_ticket(desk(), actor, new),
+        lambda number: ticket_url(number, "created"),
+        lambda form: _page(found, form),
+    )
 
 
 @post("/syslog/templates/<template_id>/preview", scope="read")

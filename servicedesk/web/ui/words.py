@@ -165,6 +165,8 @@ _PLAIN: dict[str, dict[str, str]] = {
         "page": marked("Page"),
         "digest": marked("Digest of several tickets"),
         "to_check": marked("Records to check"),
+        "invitation": marked("Invitation"),
+        "password_reset": marked("New password"),
         "unassigned": marked("Nobody owns it"),
         "review_due": marked("Review due"),
         "confirm": marked("Asked to confirm"),
