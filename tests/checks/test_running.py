@@ -1,10 +1,14 @@
 """Checks of tickets: queued with the opening, asked once however many ask, kept in budgets, stopped by the switch."""
 
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from servicedesk.config import Api
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import Actor, Facts
 from servicedesk.domain.lifecycle import checklist
@@ -209,3 +213,82 @@ def test_what_cannot_be_found_out_is_no_pass(own: Desk, people: dict[str, Actor]
     resolution.verify(own, people["agent"], number, "pass", "Asked it by hand", "It answered 200", True)
     facts = incidents.facts(own, number)
     assert missing(facts, people["agent"])["G6"] is None
+
+
+@pytest.mark.feature("P5")
+def test_a_budget_for_all_together(own: Desk, people: dict[str, Actor], web: Web, clock: Clock) -> None:
+    web.answers["/"] = plain(200, "ok")
+    own.config = replace(own.config, checks=replace(own.config.checks, per_minute=1))
+    number = opened(own, people)
+    assert checks.finish(own, 10)
+    playbooks.run_check(own, people["owner"], number, run_of(own, number).recorded.id, "up")
+    assert checks.finish(own, 10)
+    assert len(web.asked) == 1
+    clock.advance(minutes=2)
+    assert checks.finish(own, 10)
+    assert len(web.asked) == 2
+
+
+@pytest.mark.feature("P5")
+def test_what_waits_too_long_is_given_up_and_says_so(
+    own: Desk, people: dict[str, Actor], web: Web, clock: Clock
+) -> None:
+    own.config = replace(own.config, checks=replace(own.config.checks, per_minute=0))
+    number = opened(own, people)
+    assert checks.finish(own, 10)
+    clock.advance(minutes=16)
+    assert checks.finish(own, 10)
+    assert web.asked == []
+    (run,) = ask(own, select(check_run))
+    assert (run.verdict, run.summary) == (
+        "inconclusive",
+        "It waited too long: the checks were stopped, or there were too many.",
+    )
+    assert outcomes(own, number)["up"] == "", "inconclusive ticks nothing"
+
+
+@pytest.mark.feature("P5")
+def test_inconclusive_is_tried_again_as_often_as_the_playbook_says(
+    own: Desk, people: dict[str, Actor], web: Web, clock: Clock, tmp_path: Path
+) -> None:
+    file = tmp_path / "own" / "own.yaml"
+    asked = 'type: http, url: "${target}", attempts: 1'
+    file.write_text(file.read_text().replace(asked, "type: promql, query: up, expect: some, attempts: 3"))
+    own.playbooks.reload()
+    own.config = replace(own.config, prometheus=Api(url=web.url))
+    web.answers["/api/v1/query"] = plain(503, "starting")
+    number = opened(own, people)
+    assert checks.finish(own, 10)
+    (run,) = ask(own, select(check_run))
+    assert (run.tries, run.state, run.verdict) == (1, "queued", None)
+    assert checks.finish(own, 10)
+    assert len(web.asked) == 1, "not at once"
+    up = '{"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1, "1"]}]}}'
+    web.answers["/api/v1/query"] = plain(200, up, Content_Type="application/json")
+    clock.advance(seconds=3)
+    assert checks.finish(own, 10)
+    (run,) = ask(own, select(check_run))
+    assert (run.tries, run.verdict, outcomes(own, number)["up"]) == (2, "pass", "done")
+
+
+@pytest.mark.feature("P5")
+def test_what_is_taken_back_while_it_runs_is_not_told(own: Desk, people: dict[str, Actor], web: Web) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        go_on.wait(20)
+        plain(200, "ok")(handler)
+
+    web.answers["/"] = slow
+    number = opened(own, people)
+    run = run_of(own, number).recorded.id
+    checks.run_due(own)
+    assert asked.wait(10)
+    for step in ("up", "verify:up"):  # the baseline asks the same
+        playbooks.cancel_check(own, people["owner"], number, run, step)
+    go_on.set()
+    assert checks.finish(own, 20)
+    assert outcomes(own, number)["up"] == ""
+    (row,) = ask(own, select(check_run))
+    assert (row.state, row.verdict) == ("cancelled", None)
