@@ -17,6 +17,7 @@ from servicedesk.domain.incident import AGENT, REVIEWER, Actor, held_roles
 from servicedesk.errors import NotAllowed, NotSignedIn
 from servicedesk.services import sessions, tokens
 
+from . import i18n
 from .context import desk
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -100,6 +101,7 @@ def _identify() -> Actor | None:
     if found is None:
         return None
     g.session = found
+    i18n.prefer(found.language)  # before anything is put into words
     return found.actor
 
 

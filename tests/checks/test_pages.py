@@ -8,6 +8,7 @@ from flask import Flask
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import Actor
 from servicedesk.services import checks, playbooks, resolution
+from servicedesk.store.tables import user
 from tests.checks.conftest import Web, plain
 from tests.checks.worked import opened, outcomes, run_of, worked
 from tests.support.clock import Clock
@@ -181,3 +182,16 @@ def test_what_helped_is_asked_in_one_click_on_resolving(
     owner.get(f"/incidents/{other}")
     owner.send(f"/runs/{second}/helped", button="No")
     assert "This playbook did not help." in owner.text
+
+
+@pytest.mark.feature("A6")
+def test_everything_is_in_the_readers_own_language(app: Flask, own: Desk, people: dict[str, Actor], web: Web) -> None:
+    """Also what is put into words before the page is drawn, whatever language the browser asks for."""
+    web.answers["/"] = plain(200, "yes")
+    number, _run = worked(own, people)
+    own.write(lambda tx: tx.run(user.update().where(user.c.name == "owner").values(language="fr")))
+    text = visitor(app, own, "owner").get(f"/incidents/{number}").text
+    for french in ("Mettre en attente", "Redemander", "La preuve que c’est réparé", "à l’ouverture"):
+        assert french.casefold() in text.casefold(), french
+    for english in ("Put on hold", "Ask again", "Before it may close"):
+        assert english not in text
