@@ -194,12 +194,12 @@ def test_nothing_is_attached_to_tickets_that_have_long_been_over(desk: Desk, clo
         tell(desk, alert(START, alertname=name, severity="warning", cluster="eu"))
     first, second = (row.id for row in seen.incidents(desk))
     incidents.cancel(desk, people["lead"], second, "duplicate", "The same.", target=first)
-    assert len(seen.rows(desk, select(reach))) == 2
+    assert {row.incident_id for row in seen.rows(desk, select(reach))} == {first, second}
     clock.advance(days=29)
     assert gathering_service.forget_old(desk) == 0
     clock.advance(days=2)
     assert gathering_service.forget_old(desk) == 1
-    assert [row.incident_id for row in seen.rows(desk, select(reach))] == [first]
+    assert {row.incident_id for row in seen.rows(desk, select(reach))} == {first}
 
 
 @pytest.mark.feature("I8")
