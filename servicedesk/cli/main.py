@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "mapping": Entry("servicedesk.cli.mapping:mapping", "Receivers and mappings; what a body becomes"),
     "sender": Entry("servicedesk.cli.sender:sender", "Who sends alerts; a test of the whole way"),
     "notification": Entry("servicedesk.cli.notification:notification", "Who was told what; a test of the channels"),
+    "message": Entry("servicedesk.cli.message:message", "The words of the messages that people get"),
     "policy": Entry("servicedesk.cli.policy:policy", "The effective policy; solo mode"),
     "config": Entry("servicedesk.cli.config:config", "The effective configuration"),
     "audit": Entry("servicedesk.cli.audit:audit", "Verify and export the timeline"),

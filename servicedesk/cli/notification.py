@@ -67,6 +67,31 @@ def why(ticket: str) -> None:
 
 
 @notification.command()
+def channels() -> None:
+    """The channels, and the settings that each reads."""
+    from servicedesk.channels import registry
+
+    with opened() as desk:
+        config = desk.config
+        found = [(c, c.configured(config), [(f, f.help(config)) for f in c.fields]) for c in registry.CHANNELS.values()]
+    shown = [
+        {
+            "name": c.name,
+            "title": c.title,
+            "configured": ready,
+            "fields": [{"key": f.key, "required": f.required, "secret": f.secret, "help": s.doc} for f, s in read],
+        }
+        for c, ready, read in found
+    ]
+    cells = [
+        (c.name, "yes" if ready else "", f.key, "needed" if f.required else "", s.value, s.doc)
+        for c, ready, read in found
+        for f, s in read
+    ]
+    emit(shown, table(("CHANNEL", "IN USE", "SETTING", "", "VALUE", "MEANING"), cells))
+
+
+@notification.command()
 @click.option("--channel", default=None, help="email or webhook; all that are configured without it.")
 @click.option("--to", "target", default="", metavar="ADDRESS", help="Mail address that the test goes to.")
 @click.option("--language", default="en", help="en or fr.")

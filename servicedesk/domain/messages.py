@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from servicedesk.domain.message_words import FIELDS, LABELS, TEXTS
+from servicedesk.domain.message_words import FIELDS, LABELS, TEXTS, Words
 
 MAX_SUBJECT = 180
 MAX_TEXT = 4000
@@ -86,15 +86,22 @@ def when(at: datetime, zone: ZoneInfo) -> str:
 
 
 def compose(
-    payload: Mapping[str, Any], base_url: str, link: str, zone: ZoneInfo, act: str = "", **identity: Any
+    payload: Mapping[str, Any],
+    base_url: str,
+    link: str,
+    zone: ZoneInfo,
+    act: str = "",
+    words: Words | None = None,
+    **identity: Any,
 ) -> Message:
     """The message of an outbox row.
 
     payload: event, staff, language, number, title, where, since (aware datetime), priority, owner, extra; link: the
-    address to open, below base_url; act: of the one-button page; identity: id, at, to, references, root of the Message.
+    address to open, below base_url; act: of the one-button page; words: an admin's own; identity: id, at, to,
+    references, root of the Message.
     """
     language = language_of(payload["language"])
-    words, labels = TEXTS[language][payload["event"]], LABELS[language]
+    words, labels = words or TEXTS[language][payload["event"]], LABELS[language]
     values = _values(payload, labels, zone)
     subject = fill(words.subject, values)
     mark = f"P{payload['priority']} " if payload["staff"] and payload["priority"] else ""

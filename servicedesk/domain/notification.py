@@ -74,6 +74,7 @@ class Ticket:
     created_at: datetime
     team: str = ""
     team_email: str = ""
+    handover: str = ""  # "channel:place" where the team's new tickets are announced
     owner: Person | None = None
     requester: Person | None = None
     leads: tuple[Person, ...] = ()
@@ -227,6 +228,9 @@ STAFF = frozenset(e.name for e in EVENTS.values() if e.staff and e.name not in (
 def decide(notice: Notice, ticket: Ticket, policy: Policy, reach: Reach, people: People) -> Decision:
     """Whom this notice reaches. people: those of extra["to"], by id. Raises BadInput for an event that is unknown."""
     event = _event(notice, ticket)
+    own = _handover(event, ticket, reach)
+    if own is not None and _silence(event, notice, ticket, policy):
+        return Decision(event.name, (own,))
     if reason := _silence(event, notice, ticket, policy):
         return Decision(event.name, reason=reason, silent=True, skipped=event.name == "opened")
     wanted = _distinct(event.audience(ticket, notice, people), notice.extra.get("from"))
@@ -234,10 +238,17 @@ def decide(notice: Notice, ticket: Ticket, policy: Policy, reach: Reach, people:
         return Decision(event.name, reason="It is the own act of the only person to tell.", silent=True)
     rows = [Target(c, t.address, t.name, t.language, t.person_id) for c in reach.personal for t in wanted]
     if event.staff:
-        rows += [Target(name, name) for name in reach.broadcast]
+        rows += [Target(name, name) for name in reach.broadcast if own is None or name != own.channel]
+        rows += [own] if own is not None else []
     if rows:
         return Decision(event.name, tuple(rows))
     return Decision(event.name, reason=_why_nobody(event, ticket, reach, bool(wanted)))
+
+
+def _handover(event: Event, ticket: Ticket, reach: Reach) -> Target | None:
+    """The place where the ticket's team wants its new tickets announced."""
+    channel, _, place = ticket.handover.partition(":")
+    return Target(channel, place, ticket.team) if event.name == "opened" and channel in reach.broadcast else None
 
 
 def _event(notice: Notice, ticket: Ticket) -> Event:

@@ -18,12 +18,13 @@ from servicedesk.channels import registry
 from servicedesk.channels.channel import Channel, Permanent, SendError, Temporary
 from servicedesk.desk import Desk
 from servicedesk.domain import messages, notification
+from servicedesk.domain.message_words import TEXTS, Words
 from servicedesk.domain.messages import Message
 from servicedesk.domain.notification import MAX_TRIES, Link
 from servicedesk.errors import BadInput, DeskError
 from servicedesk.services.shared import timeline
 from servicedesk.services.shared.timeline import Line
-from servicedesk.store import outbox
+from servicedesk.store import outbox, templates
 from servicedesk.store.db import Priority, Tx
 from servicedesk.store.outbox import Claimed, Listed
 
@@ -98,6 +99,7 @@ def message_of(desk: Desk, row: Claimed) -> Message:
         _address(desk, row, "link") or _page(row),
         ZoneInfo(desk.policy.calendar.timezone),
         _address(desk, row, "act"),
+        _own_words(desk, row),
         id=own,
         at=row.created_at,
         to=payload["to"],
@@ -110,6 +112,14 @@ def _page(row: Claimed) -> str:
     if row.incident_id is not None:
         return PAGE.format(row.payload["number"])
     return str(row.payload.get("path", QUEUE))
+
+
+def _own_words(desk: Desk, row: Claimed) -> Words | None:
+    """What an admin wrote in place of the shipped words, for the ticket's team or for everybody."""
+    language = messages.language_of(row.payload["language"])
+    with desk.read() as tx:
+        own = templates.find(tx, row.event, language, row.payload.get("team_id"))
+    return Words(own.subject, own.lead, TEXTS[language][row.event].link) if own is not None else None
 
 
 def _state_name(desk: Desk, payload: Mapping[str, Any]) -> str:
@@ -174,7 +184,7 @@ def send_test(desk: Desk, channel_name: str, target: str = "", language: str = "
     Raises BadInput (no such channel, not configured, no address) or DeskError with what the server said.
     """
     channel = _ready(desk, channel_name)
-    address = target if channel.personal else channel.name
+    address = target or ("" if channel.personal else channel.name)
     if not address:
         raise BadInput({"target": "Say which address the test goes to."})
     try:

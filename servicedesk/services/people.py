@@ -9,7 +9,7 @@ from typing import Any
 from servicedesk.desk import Desk
 from servicedesk.domain.incident import ADMIN, AGENT, LEAD, ROLES, Actor, held_roles
 from servicedesk.errors import BadInput, Conflict, NotAllowed, NotFound, Refusal, Refused
-from servicedesk.services.shared import identity, passwords, verified
+from servicedesk.services.shared import announcing, identity, passwords, verified
 from servicedesk.store import access, people
 from servicedesk.store.db import Tx
 
@@ -116,13 +116,15 @@ def add_team(desk: Desk, actor: Actor, name: str, email: str = "") -> int:
 
 
 def change_team(desk: Desk, actor: Actor, name: str, changes: Mapping[str, Any]) -> None:
-    """Change name or email. Raises NotAllowed, BadInput, Conflict."""
+    """Change name, email or handover ("channel:place"). Raises NotAllowed, BadInput, Conflict."""
     identity.need_admin(actor)
     values: dict[str, Any] = {}
     if "name" in changes:
         values["name"] = identity.clean_text(str(changes["name"]), "name", 100, required=True)
     if "email" in changes:
         values["email"] = _email(str(changes["email"]))
+    if "handover" in changes:
+        values["handover"] = announcing.clean(desk, str(changes["handover"]))
     _only(changes, values)
 
     def change(tx: Tx) -> None:

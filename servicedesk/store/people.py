@@ -56,6 +56,10 @@ def team_named(tx: Tx, name: str) -> Row[Any] | None:
     return found
 
 
+def teams(tx: Tx) -> list[Row[Any]]:
+    return list(tx.run(select(team).order_by(team.c.name)))
+
+
 def default_team(tx: Tx) -> Row[Any] | None:
     """The oldest one."""
     found: Row[Any] | None = tx.run(select(team).order_by(team.c.id).limit(1)).first()

@@ -189,6 +189,7 @@ def _payload(
         "owner": ticket.owner.name if ticket.owner else "",
         "status": ticket.status,
         "team": ticket.team,
+        "team_id": ticket.team_id,
         "extra": dict(notice.extra),
         "link": _unsecret(links[0]),
         "act": _unsecret(links[1]),

@@ -28,7 +28,7 @@ from .oncall import (
     schedule_override,
     team_rule,
 )
-from .people import idempotency_key, service, session, signin_link, team, team_member, token, user
+from .people import idempotency_key, message_template, service, session, signin_link, team, team_member, token, user
 from .reconcile import missing_alert, reconciliation
 from .record import outbox, setting, timeline, timeline_content
 from .suppression import heartbeat, maintenance_window
@@ -69,6 +69,7 @@ __all__ = [
     "incident",
     "maintenance_window",
     "member",
+    "message_template",
     "metadata",
     "missing_alert",
     "observation",

@@ -29,8 +29,21 @@ team = Table(
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("email", Text, nullable=False, server_default=""),
+    Column("handover", Text, nullable=False, server_default=""),  # "channel:place" where its new tickets are announced
     Column("created_at", UtcTime, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# Words of a notice that an admin has written; team "" for everybody's, else the name of the team that has its own.
+message_template = Table(
+    "message_template",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("language", Text, primary_key=True),
+    Column("team_id", Integer, primary_key=True, autoincrement=False),  # 0: everybody's
+    Column("subject", Text, nullable=False),
+    Column("lead", Text, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
 )
 
 team_member = Table(

@@ -48,6 +48,7 @@ class Team:
     email: str
     created_at: datetime
     members: tuple[Member, ...] = ()
+    handover: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def teams(tx: Tx) -> tuple[Team, ...]:
     for r in tx.run(query):
         members.setdefault(r.team_id, []).append(Member(r.user_id, r.sign_in, r.shown, bool(r.lead), bool(r.active)))
     found = tx.run(select(team).order_by(team.c.name))
-    return tuple(Team(r.id, r.name, r.email, r.created_at, tuple(members.get(r.id, ()))) for r in found)
+    return tuple(Team(r.id, r.name, r.email, r.created_at, tuple(members.get(r.id, ())), r.handover) for r in found)
 
 
 def team_of(tx: Tx, user_id: int) -> tuple[int, ...]:

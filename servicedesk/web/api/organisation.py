@@ -43,8 +43,11 @@ class TeamIn(msgspec.Struct, frozen=True):
 
 
 class TeamPatch(msgspec.Struct, frozen=True):
+    """handover: "channel:place" where the team's new tickets are announced, "" for none."""
+
     name: str | UnsetType = UNSET
     email: str | UnsetType = UNSET
+    handover: str | UnsetType = UNSET
 
 
 class MemberIn(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from servicedesk.domain.incident import ADMIN, ROLES
 from servicedesk.errors import NotFound
 from servicedesk.services import invitations
 from servicedesk.services import people as service
+from servicedesk.services.shared.announcing import choices as handover_places
 from servicedesk.store.views import people as views
 from servicedesk.web import auth
 from servicedesk.web.context import desk
@@ -32,7 +33,9 @@ def _teams_page(form: Form) -> str:
     need_staff()
     with desk().read() as tx:
         teams = views.teams(tx)
-    return shell("people/teams.html", "teams", teams=teams, form=form, people=options.persons())
+    return shell(
+        "people/teams.html", "teams", teams=teams, form=form, people=options.persons(), places=handover_places(desk())
+    )
 
 
 @post("/teams", role=ADMIN)
@@ -42,7 +45,7 @@ def change_teams() -> Any:
     acts: dict[str, Callable[[Form], Any]] = {
         "add": lambda f: service.add_team(doing, actor, f.value("name"), f.value("email")),
         "change": lambda f: service.change_team(
-            doing, actor, f.value("team"), {"name": f.value("name"), "email": f.value("email")}
+            doing, actor, f.value("team"), {k: f.value(k) for k in ("name", "email", "handover") if f.has(k)}
         ),
         "join": lambda f: service.put_member(doing, actor, f.value("team"), f.value("user"), f.flag("lead")),
         "leave": lambda f: service.drop_member(doing, actor, f.value("team"), f.value("user")),
