@@ -96,6 +96,16 @@ CREATE TABLE idempotency_key (
 
 CREATE INDEX ix_idempotency_key_created_at ON idempotency_key (created_at);
 
+CREATE TABLE message_template (
+    event TEXT NOT NULL,
+    language TEXT NOT NULL,
+    team_id INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    lead TEXT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    CONSTRAINT pk_message_template PRIMARY KEY (event, language, team_id)
+);
+
 CREATE TABLE page_budget (
     team_id BIGINT NOT NULL,
     paged TEXT NOT NULL,
@@ -244,6 +254,7 @@ CREATE TABLE team (
     id BIGSERIAL NOT NULL,
     name TEXT NOT NULL,
     email TEXT DEFAULT '' NOT NULL,
+    handover TEXT DEFAULT '' NOT NULL,
     created_at BIGINT NOT NULL,
     CONSTRAINT pk_team PRIMARY KEY (id),
     CONSTRAINT uq_team_name UNIQUE (name)

@@ -93,6 +93,16 @@ CREATE TABLE idempotency_key (
 
 CREATE INDEX ix_idempotency_key_created_at ON idempotency_key (created_at);
 
+CREATE TABLE message_template (
+    event TEXT NOT NULL,
+    language TEXT NOT NULL,
+    team_id INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    lead TEXT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    CONSTRAINT pk_message_template PRIMARY KEY (event, language, team_id)
+);
+
 CREATE TABLE page_budget (
     team_id INTEGER NOT NULL,
     paged TEXT NOT NULL,
@@ -240,6 +250,7 @@ CREATE TABLE team (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
     email TEXT DEFAULT '' NOT NULL,
+    handover TEXT DEFAULT '' NOT NULL,
     created_at BIGINT NOT NULL,
     CONSTRAINT uq_team_name UNIQUE (name)
 );
