@@ -184,8 +184,6 @@ _PLAIN: dict[str, dict[str, str]] = {
         "phone_confirmed": marked("Confirmed by phone"),
         "test": marked("Test"),
         "state": marked("Ticket brought up to date"),
-        "invitation": marked("Invitation"),
-        "password_reset": marked("Forgotten password"),
         "reply_resolved": marked("Answer on a resolved ticket"),
         "remind": marked("Reminded to confirm"),
         "question_reminder": marked("Reminded of our question"),
