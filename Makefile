@@ -5,6 +5,7 @@
 #   make features           which test proves which feature
 #   make docs               write docs/reference.md from the code
 #   make bench              our figures beside two yardsticks
+#   make bench-peer         Alerta, installed into a folder of its own, and the desk in one paired run
 #   make screenshot         docs/screenshot.png from a running desk
 #   make lock               renew the lock files after a change of dependencies
 #   make clean              remove what these made (never your data)
@@ -17,7 +18,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 export PYTHON VENV
 
-.PHONY: help run test lint features docs screenshot bench lock clean core dev machine
+.PHONY: help run test lint features docs screenshot bench bench-peer lock clean core dev machine
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -60,6 +61,9 @@ screenshot: dev
 
 bench: dev
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-peer: dev
+	@$(BIN)/python -m tests.benchmarks.peer $(ARGS)
 
 lock: dev
 	@tools/lock.sh $(ARGS)

@@ -1,15 +1,13 @@
 """`make bench`: events applied a second and delivery → visible ticket, on both databases, beside two yardsticks.
 
     python -m tests.benchmarks [--seconds 5] [--probes 15] [--only sqlite|postgresql] [--out FOLDER]
+                               [--known 1000 100000 1000000] [--incidents]
 
 Every figure of ours stands beside the raw batched upsert on the same database and a bare Flask, measured in the same
 run: read the ratios, not the absolute numbers. Nothing is reported when an acknowledged alert is missing.
 """
 
 import argparse
-import http.client
-import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,24 +16,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
-from sqlalchemy import create_engine, text
 
-from servicedesk.store.types import Json
-from tests.benchmarks import diagnosis, machine, report, yardsticks
-from tests.benchmarks.load import Load, percentile, post_body
-from tests.support import postgres_server
-from tests.support.alertmanager import member
-from tests.support.server import Client, Server, free_port
+from tests.benchmarks import diagnosis, machine, report, stock, yardsticks
+from tests.benchmarks.desk import Desk, durable_postgresql, pages
+from tests.benchmarks.load import MIXES, Load, percentile
+from tests.support.server import free_port
 from tests.support.source import ROOT
 from tests.support.waiting import wait_until
 
 SIZES = (1, 10, 64)
-RECEIVER = "/api/v1/receivers/alertmanager"
-DURABLE = ("fsync=on", "full_page_writes=on", "shared_buffers=256MB")
+MIDDLE = 10  # alerts a post, for what is measured at one size
 
 
 @dataclass
@@ -62,16 +55,8 @@ class Outcome:
     memory: dict[str, float] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def durable_postgresql() -> Iterator[str]:
-    """A server of its own with fsync on; URL of its maintenance database."""
-    folder = postgres_server.new_folder()
-    try:
-        yield postgres_server.ensure_running(folder, os.getpid(), *DURABLE)
-    finally:
-        postgres_server.stop(folder)
+    mixes: list[tuple[str, int, str, float]] = field(default_factory=list)  # database, known, mix, applied alerts/s
+    pages: list[tuple[str, int, str, float, float]] = field(default_factory=list)  # database, incidents, what, p50, p95
 
 
 @contextmanager
@@ -92,64 +77,6 @@ def bare_flask() -> Iterator[int]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-class Desk:
-    """One server under test, with what is needed to look into its database beside it."""
-
-    def __init__(self, name: str, folder: Path, url: str) -> None:
-        self.name, self.server = name, Server(folder, url)
-        self.server.start()
-        self.url = url.replace("postgresql://", "postgresql+psycopg://") if url else ""
-        self.engine = create_engine(self.url or f"sqlite:///{folder / 'data' / 'servicedesk.db'}")
-        self.reader: Client = self.server.person("bench")
-        self.started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.load = Load(self.server.port, RECEIVER, self.server.ingest_token("bench"), self.started)
-
-    def open_deliveries(self) -> int:
-        with self.engine.connect() as connection:
-            return int(connection.execute(text("SELECT count(*) FROM delivery WHERE state = 'stored'")).scalar_one())
-
-    def settle(self) -> None:
-        """Waits until everything stored is applied."""
-        wait_until(lambda: self.open_deliveries() == 0, 120, "all deliveries to be applied", every=0.005)
-
-    def visible(self, size: int, probe: int) -> float:
-        """Seconds from the post of a delivery of `size` new alerts to its ticket in the answer of the API."""
-        name = f"Probe{size}x{probe}"
-        alerts = [
-            json.dumps(member({"alertname": name, "instance": str(i)}, datetime.now(UTC))).encode() for i in range(size)
-        ]
-        session = self.reader.session
-        where = f"{self.server.base_url}/api/v1/incidents"
-        begun = time.perf_counter()
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
-        connection.request("POST", RECEIVER, post_body(alerts), self.load.headers)
-        assert connection.getresponse().status == 200
-
-        def seen() -> bool:
-            page = session.get(where, params={"label": f"alertname={name}", "limit": 1}, timeout=30).json()
-            return bool(page["items"])
-
-        wait_until(seen, 30, f"the ticket of {name}", every=0.001)
-        return time.perf_counter() - begun
-
-    def missing(self) -> list[str]:
-        """Acknowledged alerts that are not there, or not as often as they were acknowledged."""
-        statement = text("SELECT labels, count FROM alert WHERE name LIKE 'Bench%'").columns(labels=Json())
-        with self.engine.connect() as connection:
-            rows = connection.execute(statement).all()
-        counts = {int(row.labels["pod"].removeprefix("pod-")): row.count for row in rows}
-        expected = self.load.total
-        return [
-            f"{self.name}: alert {number}: acknowledged {times} times, there {counts.get(number, 0)} times"
-            for number, times in expected.items()
-            if counts.get(number, 0) != times
-        ]
-
-    def close(self) -> None:
-        self.engine.dispose()
-        self.server.finish()
 
 
 def measure(desk: Desk, size: int, options: argparse.Namespace, flask_port: int, folder: Path) -> Row:
@@ -195,11 +122,28 @@ def measure_database(name: str, url: str, folder: Path, options: argparse.Namesp
             row = measure(desk, size, options, port, folder)
             out.rows.append(row)
             print(report.line(row), flush=True)
+        known = 0
+        for wanted in options.known:
+            stock.fill(desk.engine, wanted - known, max(wanted - known, 0) if options.incidents else 0)
+            known = wanted
+            among(desk, known, options, out)
         desk.settle()
         out.missing += desk.missing()
         out.diagnosed[name] = diagnosis.measure(desk.server, desk.reader, desk.load.headers, options.probes)
     finally:
         desk.close()
+
+
+def among(desk: Desk, known: int, options: argparse.Namespace, out: Outcome) -> None:
+    """The three mixes and the pages with so many alerts and incidents known."""
+    for mix in MIXES:
+        desk.settle()
+        begun = time.perf_counter()
+        result = desk.load.round(MIDDLE, options.seconds / 2, mix=mix)
+        desk.settle()
+        out.mixes.append((desk.name, known, mix, result.alerts / (time.perf_counter() - begun)))
+    if options.incidents:
+        out.pages += [(desk.name, known, what, *found) for what, found in pages(desk, known).items()]
 
 
 def run(options: argparse.Namespace, folder: Path) -> Outcome:
@@ -220,6 +164,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one round of load")
     parser.add_argument("--probes", type=int, default=15, help="how often delivery → visible ticket is timed per size")
     parser.add_argument("--only", choices=["sqlite", "postgresql"], help="one database")
+    parser.add_argument("--known", type=int, nargs="*", default=[1000], help="numbers of alerts known, growing")
+    parser.add_argument("--incidents", action="store_true", help="as many incidents too, and the pages among them")
     parser.add_argument(
         "--out", type=Path, default=ROOT / ".bench", help="folder for report.md, report.json, report.svg"
     )

@@ -1,7 +1,7 @@
 """The load: senders that post webhook bodies over kept connections and note when each answer came.
 
 A numbered alert always has the same labels and start, so a second post of it is a repeat. Pool alerts are numbers below
-`POOL`; new ones count up from there. 90 of 100 alerts are repeats, as in a healthy installation.
+`POOL`; new ones count up from there. Of the mixes, "90 % repeats" is what a healthy installation sends.
 """
 
 import http.client
@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 
 POOL = 4000
 NAMES, NAMESPACES = 20, 15
-REPEATS = 9  # of ten posts
+# Name of a mix → of ten posts, how many repeat what is known.
+MIXES = {"90 % repeats": 9, "all repeats": 10, "all new": 0}
 HEAD = (
     b'{"receiver":"desk","status":"firing","groupLabels":{},"commonLabels":{},"commonAnnotations":{},'
     b'"externalURL":"http://alertmanager.example:9093","version":"4","groupKey":"{}:{}","truncatedAlerts":0,"alerts":['
 )
 ALERT = (
     '{"status":"firing","labels":{"alertname":"Bench%d","cluster":"eu-1","namespace":"ns-%d","pod":"pod-%d",'
-    '"container":"app","job":"kube-state-metrics","severity":"warning","instance":"10.0.0.1:8080"},'
+    '"container":"app","job":"kube-state-metrics","severity":"warning","instance":"pod-%d:8080"},'
     '"annotations":{"summary":"Pod is not ready","runbook_url":"http://runbooks.example/1",'
     '"description":"Pod pod-%d has been non-ready for longer than fifteen minutes."},'
     '"startsAt":"%s","endsAt":"0001-01-01T00:00:00Z","generatorURL":"http://prometheus.example:9090/graph?g0.expr=up"}'
@@ -28,7 +29,7 @@ ALERT = (
 
 def alert(number: int, started: str) -> bytes:
     """The entry of alert `number`: the same labels for the same number, whoever asks."""
-    return (ALERT % (number % NAMES, number // NAMES % NAMESPACES, number, number, started)).encode()
+    return (ALERT % (number % NAMES, number // NAMES % NAMESPACES, number, number, number, started)).encode()
 
 
 def post_body(alerts: list[bytes]) -> bytes:
@@ -54,11 +55,12 @@ class Result:
 
 
 class Load:
-    """Posts to one path of one server; keeps what was acknowledged over all rounds."""
+    """Posts to one path of one or several servers in turn; keeps what was acknowledged over all rounds."""
 
-    def __init__(self, port: int, path: str, token: str, started: str) -> None:
-        self.port, self.path, self.started = port, path, started
+    def __init__(self, port: int, path: str, token: str, started: str, *others: int) -> None:
+        self.port, self.ports, self.path, self.started = port, (port, *others), path, started
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self.answers = {200}
         self.pool = [alert(number, started) for number in range(POOL)]
         self.new = itertools.count(POOL)
         self.total: dict[int, int] = {}
@@ -73,12 +75,14 @@ class Load:
             for number in numbers:
                 self.total[number] = self.total.get(number, 0) + 1
 
-    def round(self, size: int, seconds: float, connections: int = 8) -> Result:
+    def round(self, size: int, seconds: float, connections: int = 8, mix: str = "90 % repeats") -> Result:
         """`connections` senders post bodies of `size` alerts for `seconds`."""
         results = [Result() for _ in range(connections)]
         end = time.perf_counter() + seconds
         begun = time.perf_counter()
-        threads = [threading.Thread(target=self._send, args=(size, end, i, one)) for i, one in enumerate(results)]
+        threads = [
+            threading.Thread(target=self._send, args=(size, end, i, one, MIXES[mix])) for i, one in enumerate(results)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -93,24 +97,25 @@ class Load:
                 merged.errors[what] = merged.errors.get(what, 0) + times
         return merged
 
-    def _send(self, size: int, end: float, lane: int, result: Result) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+    def _send(self, size: int, end: float, lane: int, result: Result, repeats: int) -> None:
+        port = self.ports[lane % len(self.ports)]
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         for turn in itertools.count(lane):
             if time.perf_counter() >= end:
                 return
-            numbers, fragments = self._next(size, turn, lane)
+            numbers, fragments = self._next(size, turn, lane, repeats)
             body = post_body(fragments)
             begun = time.perf_counter()
             code = self._post(connection, body)
             result.latencies.append(time.perf_counter() - begun)
-            if code == 200:
+            if code in self.answers:
                 for number in numbers:
                     result.acknowledged[number] = result.acknowledged.get(number, 0) + 1
             else:
                 result.errors[str(code)] = result.errors.get(str(code), 0) + 1
 
-    def _next(self, size: int, turn: int, lane: int) -> tuple[list[int], list[bytes]]:
-        if turn % (REPEATS + 1) == 0:
+    def _next(self, size: int, turn: int, lane: int, repeats: int) -> tuple[list[int], list[bytes]]:
+        if turn % 10 >= repeats:
             with self._lock:
                 numbers = [next(self.new) for _ in range(size)]
             return numbers, [alert(number, self.started) for number in numbers]

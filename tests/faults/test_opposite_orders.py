@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.faults.test_roles import Role
 from tests.support.alertmanager import body, member
+from tests.support.roles import Role
 from tests.support.server import Client, Server
 from tests.support.waiting import wait_until
 

@@ -1,14 +1,13 @@
 """Two web processes and two workers on PostgreSQL fall one by one in a storm: nothing is lost or doubled."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from tests.support.roles import Role
 from tests.support.server import Client, Server
 from tests.support.storm import Storm, found, without_ticket
 from tests.support.waiting import wait_until
@@ -16,29 +15,6 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.real, pytest.mark.crash, pytest.mark.postgres, pytest.mark.timeout(180)]
 
 RECEIVER = "/api/v1/receivers/alertmanager"
-
-
-class Role(Server):
-    """One role of the program; those of one desk share the database and the data folder."""
-
-    def __init__(self, role: str, folder: Path, number: int, url: str) -> None:
-        super().__init__(folder / f"{role}-{number}", url, {"SERVICEDESK_DATA_DIR": str(folder / "data")})
-        self.role = role
-
-    def spawn(self, **env: str) -> "subprocess.Popen[bytes]":
-        with open(self.log_file, "ab") as log:
-            command = [sys.executable, "-m", "servicedesk", self.role]
-            options = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
-            self.process = subprocess.Popen(command, cwd=self.folder, env=self.env | env, **options)  # type: ignore[call-overload]
-        return self.process
-
-    def begin(self) -> "Role":
-        """Starts it; a worker is not waited for: it answers nobody."""
-        if self.role == "web":
-            self.start()
-        else:
-            self.spawn()
-        return self
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from ..types import Digest, Id, Json, UtcTime
 from .base import metadata
 
 _OPEN = text("status NOT IN ('closed', 'cancelled')")
+_MAJOR, _TEST = text("major"), text("test")
 _NOT_NULL_DUE = text("due_at IS NOT NULL")
 _UNASSIGNED = text("unassigned_due_at IS NOT NULL")
 _LADDER = text("ladder_due_at IS NOT NULL")
@@ -83,6 +84,12 @@ incident = Table(
     Index("ix_incident_correlation", "correlation", "started_at"),
     Index("ix_incident_owner", "owner_id", "status", "id"),
     Index("ix_incident_team", "team_id", "status", "id"),
+    # Filters of the queue that find little, in its order.
+    Index("ix_incident_source", "source", "status", "priority", "id"),
+    Index("ix_incident_service_label", "service_label", "status", "priority", "id"),
+    Index("ix_incident_category", "category", "status", "priority", "id"),
+    Index("ix_incident_major", "status", "priority", "id", sqlite_where=_MAJOR, postgresql_where=_MAJOR),
+    Index("ix_incident_test", "status", "priority", sqlite_where=_TEST, postgresql_where=_TEST),
     Index("ix_incident_due", "due_at", sqlite_where=_NOT_NULL_DUE, postgresql_where=_NOT_NULL_DUE),
     Index("ix_incident_unassigned", "unassigned_due_at", sqlite_where=_UNASSIGNED, postgresql_where=_UNASSIGNED),
     Index("ix_incident_ladder", "ladder_due_at", sqlite_where=_LADDER, postgresql_where=_LADDER),

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Text, and_, case, func, or_, select, type_coerce
+from sqlalchemy import Boolean, ColumnElement, Select, Text, and_, case, func, literal_column, or_, select, type_coerce
 
 from servicedesk.domain.incident import STATES, UNCLOSED, number, parse_number
 from servicedesk.errors import BadInput
@@ -238,13 +238,14 @@ def _equal(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         (c.requester_id, wanted.requester),
         (c.team_id, wanted.team),
         (c.service_id, wanted.service),
-        (c.major, wanted.major),
         (c.category, wanted.category or None),
         (c.source, wanted.source or None),
     )
     for column, value in pairs:
         if value is not None:
             yield column == value
+    if wanted.major is not None:  # in words, so that the index of major ones serves
+        yield literal_column("incident.major" if wanted.major else "NOT incident.major", Boolean)
 
 
 def _json_fragments(wanted: Filter, postgresql: bool) -> Iterator[ColumnElement[bool]]:
@@ -256,11 +257,11 @@ def _json_fragments(wanted: Filter, postgresql: bool) -> Iterator[ColumnElement[
 
 
 def _holds(column: Any, piece: str, opening: str, postgresql: bool) -> ColumnElement[bool]:
-    place, text = func.strpos if postgresql else func.instr, type_coerce(column, Text)
-    return or_(place(text, opening + piece) > 0, place(text, "," + piece) > 0)
+    place, kept = func.strpos if postgresql else func.instr, type_coerce(column, Text)
+    return or_(place(kept, opening + piece) > 0, place(kept, "," + piece) > 0)
 
 
-def _matches(text: str) -> ColumnElement[bool]:
-    wanted = parse_number(text)
-    title = incident.c.title.icontains(text.strip(), autoescape=True)
+def _matches(words: str) -> ColumnElement[bool]:
+    wanted = parse_number(words)
+    title = incident.c.title.icontains(words.strip(), autoescape=True)
     return or_(incident.c.id == wanted, title) if wanted is not None else title
