@@ -602,6 +602,8 @@ CREATE TABLE incident (
 )
  WITH (fillfactor = 70);
 
+CREATE INDEX ix_incident_category ON incident (category, status, priority, id);
+
 CREATE INDEX ix_incident_correlation ON incident (correlation, started_at);
 
 CREATE INDEX ix_incident_due ON incident (due_at) WHERE due_at IS NOT NULL;
@@ -609,6 +611,8 @@ CREATE INDEX ix_incident_due ON incident (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX ix_incident_ladder ON incident (ladder_due_at) WHERE ladder_due_at IS NOT NULL;
 
 CREATE INDEX ix_incident_look ON incident (next_look_at) WHERE next_look_at IS NOT NULL;
+
+CREATE INDEX ix_incident_major ON incident (status, priority, id) WHERE major;
 
 CREATE INDEX ix_incident_open ON incident (priority, id) WHERE status NOT IN ('closed', 'cancelled');
 
@@ -620,9 +624,15 @@ CREATE INDEX ix_incident_requester_id ON incident (requester_id);
 
 CREATE INDEX ix_incident_service_id ON incident (service_id);
 
+CREATE INDEX ix_incident_service_label ON incident (service_label, status, priority, id);
+
+CREATE INDEX ix_incident_source ON incident (source, status, priority, id);
+
 CREATE INDEX ix_incident_status ON incident (status, priority, id);
 
 CREATE INDEX ix_incident_team ON incident (team_id, status, id);
+
+CREATE INDEX ix_incident_test ON incident (status, priority) WHERE test;
 
 CREATE INDEX ix_incident_unassigned ON incident (unassigned_due_at) WHERE unassigned_due_at IS NOT NULL;
 
