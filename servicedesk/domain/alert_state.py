@@ -165,6 +165,7 @@ class Stored:
     suspect: bool
     incident_id: int | None
     passed: bool = False
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

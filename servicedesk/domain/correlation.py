@@ -20,6 +20,9 @@ from servicedesk.domain.incident import CANCELLED, CLOSED, RESOLVED, REVIEW, num
 Kind = Literal["open", "attach", "reopen", "recur", "recover", "suspect", "ignore", "wait", "suppress"]
 
 
+OUTLASTED = "It began under a maintenance and fires on after that."
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What becomes of a change. rule: its name, for the record; reason: a sentence; incident_id: of the old one."""
@@ -36,7 +39,8 @@ class Change:
 
     fresh: it fires in an episode that no incident carries yet. fired: it was ever seen firing.
     over_at: end of the fresh episode, None while it is open. unticketed: why its receiver wants no ticket, or "".
-    age: how long before it was received it began.
+    age: how long before it was received it began. held: it fired during a maintenance only, as far as no incident
+    carries it; outlasted: it began under a maintenance and fires on after that.
     """
 
     status: str
@@ -45,6 +49,8 @@ class Change:
     over_at: datetime | None = None
     unticketed: str = ""
     age: timedelta = timedelta(0)
+    held: bool = False
+    outlasted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,10 @@ def correlate(change: Change, own: Own | None, rule: Rule, suppressed: str = "")
     if not change.fired:
         return Decision("ignore", "never_seen_firing", "It had ended before it was ever seen firing: recorded.")
     if own is None:
-        found = Decision("open", rule.id, rule.reason or "It fires and belongs to no incident yet.")
+        if change.held and not change.fresh:
+            return Decision("ignore", "maintenance", "It fired during a maintenance only: recorded without a ticket.")
+        why = OUTLASTED if change.outlasted else "It fires and belongs to no incident yet."
+        found = Decision("open", rule.id, rule.reason or why)
     else:
         found = _after_the_end(change, own, number(own.incident_id))
     return found if found.kind == "ignore" else _ruled(found, change, rule, suppressed)
@@ -104,9 +113,9 @@ def _while_open(change: Change, own: Own, name: str, suppressed: str) -> Decisio
         return Decision("suspect", "suspect", reason, own.incident_id)
     if change.status != FIRING:
         return Decision("recover", "recovered", f"It recovered; {name} carries it.", own.incident_id)
+    if suppressed:
+        return Decision("suppress", "maintenance", f"{suppressed} {name} stays as it is until then.")
     if own.status in (RESOLVED, REVIEW):
-        if suppressed:
-            return Decision("suppress", "maintenance", f"{suppressed} {name} stays as it is until then.")
         return Decision("reopen", "M7", f"It fires again: {name} is not solved.", own.incident_id)
     return Decision("attach", "own_incident", f"It fires and {name} is still open.", own.incident_id)
 

@@ -78,6 +78,7 @@ _EPISODE = (
     episode.c.suspect,
     episode.c.incident_id,
     episode.c.passed,
+    episode.c.held_until,
 )
 
 
@@ -233,12 +234,14 @@ def _episodes(tx: Tx, query: Select[Any]) -> dict[int, list[Stored]]:
     return found
 
 
-_NEW_EPISODE = ("alert_id", "starts_at", "ends_at", "fired", "suspect", "incident_id", "passed")
+_NEW_EPISODE = ("alert_id", "starts_at", "ends_at", "fired", "suspect", "incident_id", "passed", "held_until")
 _EPISODE_STATE = ("id", *_NEW_EPISODE[1:])
 
 
 def write_episodes(tx: Tx, new: Sequence[bulk.Row], changed: Sequence[bulk.Row], gone: Collection[int] = ()) -> None:
-    """new: (alert, starts_at, ends_at, fired, suspect, incident, passed); changed: the episode's id first instead."""
+    """new: (alert, starts_at, ends_at, fired, suspect, incident, passed, held_until); changed: the
+    episode's id first instead.
+    """
     bulk.insert_rows(tx, episode, _NEW_EPISODE, new)
     bulk.update_rows(tx, episode, _EPISODE_STATE, changed)
     if gone:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 
 from servicedesk.domain.correlation_rules import Host
 from servicedesk.domain.incident import CANCELLED, CLOSED, WORKING
@@ -95,9 +96,15 @@ def firings(tx: Tx, alert_ids: Collection[int], since: datetime) -> list[Firing]
     e, a = episode.c, alert.c
     query = select(e.id, e.alert_id, a.key, e.starts_at, e.ends_at, e.incident_id).join(alert, a.id == e.alert_id)
     wanted = query.where(e.alert_id.in_(sorted(alert_ids)), e.fired)
-    free = wanted.where(e.incident_id.is_(None), ~e.passed, e.starts_at >= since)
+    free = wanted.where(e.incident_id.is_(None), ~e.passed, ~_held(), e.starts_at >= since)
     carried = wanted.where(e.incident_id.is_not(None))
     return [Firing(*row) for query in (free, carried) for row in tx.run(query)]
+
+
+def _held() -> Any:
+    """It began under a maintenance, and ended before that did."""
+    e = episode.c
+    return and_(e.held_until.is_not(None), e.ends_at.is_not(None), e.ends_at <= e.held_until)
 
 
 def siblings(tx: Tx, incident_ids: Collection[int], digest: bytes) -> dict[int, int]:

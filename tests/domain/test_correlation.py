@@ -1,5 +1,6 @@
 """Which incident an alert belongs to: every decision with its reason, and where siblings go."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -115,7 +116,7 @@ def test_the_rule_answers_where_no_incident_is_open(rule: Rule, kind: str) -> No
         (change("recovered", over=5), None, "suppress"),
         (change(), Own(7, "closed", at(3)), "suppress"),
         (change(), Own(7, "resolved"), "suppress"),  # it bars closing, and disturbs nobody yet
-        (change(), Own(7, "in_progress"), "attach"),
+        (change(), Own(7, "in_progress"), "suppress"),
         (change("recovered", fresh=False), Own(7, "resolved"), "recover"),
         (change("recovered", fired=False, fresh=False), None, "ignore"),
     ],
@@ -126,6 +127,14 @@ def test_in_a_maintenance_nothing_is_opened_or_reopened(what: Change, own: Own |
     if kind == "suppress":
         assert (decision.rule, decision.incident_id) == ("maintenance", None)
         assert decision.reason.startswith("Maintenance")
+
+
+def test_what_fired_in_a_maintenance_only_needs_no_ticket_and_what_outlasts_it_does() -> None:
+    over = replace(change("recovered", fresh=False), held=True)
+    assert correlate(over, None, DEFAULT).kind == "ignore"
+    assert correlate(over, Own(7, "closed", at(3)), DEFAULT).kind == "ignore"
+    outlasting = correlate(replace(change(), outlasted=True), None, DEFAULT)
+    assert (outlasting.kind, "fires on after" in outlasting.reason) == ("open", True)
 
 
 def correlation_digest(source: str, key: bytes, labels: dict[str, str], policy: AlertPolicy) -> bytes:

@@ -18,10 +18,11 @@ from servicedesk.domain.correlation_rules import digest as correlation_digest
 from servicedesk.domain.incident import CANCELLED, CLOSED, WORKING
 from servicedesk.domain.incident import number as incident_number
 from servicedesk.services.shared import effects as acts
-from servicedesk.services.shared import observe, opening, regroup, storms
+from servicedesk.services.shared import holding, observe, opening, regroup, storms
 from servicedesk.services.shared.effects import Effect
-from servicedesk.services.shared.observe import Judged, Planned
+from servicedesk.services.shared.observe import Judged
 from servicedesk.services.shared.opening import Member, Opening
+from servicedesk.services.shared.planned import Planned
 from servicedesk.store import alerts, correlations, gathering, records
 from servicedesk.store.alerts import AlertRow
 from servicedesk.store.correlations import Ticket
@@ -36,16 +37,21 @@ def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
         return
     ruleset = desk.rules.current()
     _rule_anew(tx, ruleset, judged)
+    holds = holding.hold_back(tx, judged)
     tickets = _lock(tx, ruleset, judged)
     began = {t.id: t.started_at for t in tickets.values()} if ruleset.attaching else {}
     effects: dict[int, Effect] = {}
     homeless: Homeless = []
     shifted: dict[bytes, Shift] = {}
     for one in judged:
-        decision = rules.correlate(_change(one), _own(one, tickets), ruleset.named(one.row.rule))
+        held, waited = holds.get(one.row.id), one.row.waits
+        suppressed = held.reason if held else ""
+        decision = rules.correlate(_change(one), _own(one, tickets), ruleset.named(one.row.rule), suppressed)
         one.row.decision = decision.reason
         one.row.waits = one.row.waits_until = one.row.window_id = None
-        if decision.kind in ("open", "recur"):
+        if held and decision.kind == "suppress":
+            holding.wait(tx, one, held, waited)
+        elif decision.kind in ("open", "recur"):
             homeless.append((one, decision))
         else:
             _stay(one, decision, tickets, effects, shifted)
@@ -144,7 +150,8 @@ def _change(one: Judged) -> Change:
     over = None if not ends or None in ends else max(end for end in ends if end is not None)
     fired = one.row.incident_id is not None or any(e.fired for e in one.episodes)
     anew, wish = bool(fresh) or one.confirmed_now, one.event.unticketed if one.event else ""
-    return Change(one.row.status, fired, anew, over, wish, one.seen_at - start_of(one))
+    held, outlasted = any(e.fired and e.held for e in one.episodes), any(e.held_until for e in fresh)
+    return Change(one.row.status, fired, anew, over, wish, one.seen_at - start_of(one), held, outlasted)
 
 
 def _own(one: Judged, tickets: Mapping[int, Ticket]) -> Own | None:
@@ -188,7 +195,8 @@ def _with_own(
 ) -> None:
     """An alert whose incident is not over."""
     effect = effects.setdefault(ticket.id, Effect(ticket))
-    starts = [e.starts_at for e in one.episodes if e.fired and e.incident_id in (None, ticket.id)]
+    theirs = [e for e in one.episodes if e.fired and e.incident_id in (None, ticket.id)]
+    starts = [e.starts_at for e in theirs if e.incident_id is not None or not e.held]
     if decision.kind == "recover":
         if one.before != RECOVERED or one.fresh:
             effect.recovered.append(one)
@@ -297,7 +305,7 @@ def _write(tx: Tx, judged: Sequence[Judged], members: Sequence[tuple[int, int]])
     for one in judged:
         for e in one.episodes:
             if e.changed:
-                state = (e.starts_at, e.ends_at, e.fired, e.suspect, e.incident_id, e.passed)
+                state = (e.starts_at, e.ends_at, e.fired, e.suspect, e.incident_id, e.passed, e.held_until)
                 (changed if e.id else new).append((e.id or one.row.id, *state))
     alerts.write_episodes(tx, new, changed, {number for one in judged for number in one.gone})
     alerts.write_state(tx, [one.row for one in judged])

@@ -25,6 +25,7 @@ from servicedesk.domain.alert_state import (
 )
 from servicedesk.domain.correlation_rules import Ruleset
 from servicedesk.domain.correlation_rules import digest as correlation_digest
+from servicedesk.services.shared.planned import Planned
 from servicedesk.services.shared.texts import said, stored
 from servicedesk.store import alerts
 from servicedesk.store.alerts import AlertRow, EventRow
@@ -39,25 +40,6 @@ class Seen:
     received_at: datetime
     source: str
     event: AlertEvent
-
-
-@dataclass(slots=True)
-class Planned:
-    """An episode as it is to be written. id 0: a new row."""
-
-    id: int
-    starts_at: datetime
-    ends_at: datetime | None
-    fired: bool
-    suspect: bool
-    incident_id: int | None
-    passed: bool
-    changed: bool
-
-    @property
-    def wants(self) -> bool:
-        """Did it fire, and no incident carries it yet, and nobody has decided that none needs to?"""
-        return self.fired and self.incident_id is None and not (self.passed and self.ends_at is not None)
 
 
 @dataclass(slots=True)
@@ -376,9 +358,10 @@ def _due(desk: Desk, row: AlertRow, suspect_at: datetime | None) -> datetime | N
 
 def _planned(s: Stored, e: Episode | None) -> Planned:
     if e is None:
-        return Planned(s.id, s.starts_at, s.ends_at, s.fired, s.suspect, s.incident_id, s.passed, False)
+        return Planned(s.id, s.starts_at, s.ends_at, s.fired, s.suspect, s.incident_id, s.passed, False, s.held_until)
     incident_id = s.incident_id if e.fired else None
-    return Planned(s.id, e.starts_at, e.ends_at, e.fired, e.suspect, incident_id, s.passed, True)
+    held_until = s.held_until if e.starts_at == s.starts_at else None
+    return Planned(s.id, e.starts_at, e.ends_at, e.fired, e.suspect, incident_id, s.passed, True, held_until)
 
 
 def _outcomes(by_alert: Mapping[bytes, _Folds], judged: Sequence[Judged]) -> dict[tuple[str, str], int]:

@@ -76,7 +76,7 @@ alert = Table(
     Column("rule", Text, nullable=False, server_default=""),  # the correlation rule that decides about it
     Column("waits", Text),  # group: for its like, or a ticket to join | window: for the end of a maintenance
     Column("waits_until", UtcTime),  # end of that maintenance
-    Column("window_id", Id),  # which maintenance or suppression
+    Column("window_id", Id, index=True),  # which maintenance or suppression
     Column("flapping_since", UtcTime),
     Column("flap_ends_at", UtcTime),  # when it counts as quiet again
     Column("lacks", Integer, nullable=False, server_default="0"),  # 1 severity, 2 service, 4 runbook_url
@@ -149,6 +149,7 @@ episode = Table(
     Column("fired", Boolean, nullable=False),  # ever seen firing
     Column("suspect", Boolean, nullable=False, server_default="0"),
     Column("passed", Boolean, nullable=False, server_default="0"),  # it ended, and needs no ticket for good
+    Column("held_until", UtcTime),  # it began under a maintenance that lasts until then: no ticket if it ends before
     Index("ix_episode_alert", "alert_id", "starts_at"),
     sqlite_autoincrement=True,
 )
