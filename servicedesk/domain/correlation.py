@@ -98,7 +98,7 @@ def correlate(change: Change, own: Own | None, rule: Rule, suppressed: str = "")
     if not change.fired:
         return Decision("ignore", "never_seen_firing", "It had ended before it was ever seen firing: recorded.")
     if own is None:
-        if change.held and not change.fresh:
+        if change.held and not change.fresh and not suppressed:
             return Decision("ignore", "maintenance", "It fired during a maintenance only: recorded without a ticket.")
         why = OUTLASTED if change.outlasted else "It fires and belongs to no incident yet."
         found = Decision("open", rule.id, rule.reason or why)

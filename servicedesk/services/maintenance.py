@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,6 +22,7 @@ from servicedesk.store.db import Priority, Tx
 
 BATCH = 200
 OLDEST = timedelta(days=366)  # how long ago the first time of one that recurs may lie
+PATIENCE = timedelta(minutes=5)
 PREVIEWED = 5_000  # firing alerts that a preview looks at
 
 
@@ -112,12 +114,13 @@ def preview(desk: Desk, wanted: Plan) -> tuple[Window, list[Match]]:
 def run_due(desk: Desk) -> int:
     """Judge again what was held back until now; answers how many alerts. A job. Raises Busy.
 
-    Not while a delivery waits that came before the window's end: it may tell that they are over.
+    Not while a delivery waits, which may tell that they are over; but no longer than PATIENCE.
     """
     now = desk.now()
     with desk.read() as tx:
         found = store.due(tx, now, BATCH)
-        ids = [number for number, until in found if not deliveries.waiting_since(tx, until)]
+        busy = bool(found) and deliveries.waiting_since(tx, now)
+        ids = [number for number, until in found if not busy or until <= now - PATIENCE]
     return desk.write(lambda tx: _release(tx, desk, ids), Priority.SLICE) if ids else 0
 
 
@@ -198,3 +201,15 @@ def _is_zone(name: str) -> bool:
         return bool(ZoneInfo(name).key)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
+
+
+def local(at: datetime, timezone: str) -> datetime:
+    """A time without a zone is one of the window's own. Raises BadInput."""
+    if not _is_zone(timezone):
+        raise BadInput({"timezone": f"{timezone!r} is not a time zone: write one like Europe/Paris"})
+    return at.replace(tzinfo=ZoneInfo(timezone))
+
+
+def next_times(window: Window, now: datetime, most: int) -> list[tuple[datetime, datetime]]:
+    """When it holds from now on, at most so many times, within 400 days."""
+    return list(islice(window.times(now, now + timedelta(days=400)), most))

@@ -32,8 +32,8 @@ _ROWS = maintenance_window.outerjoin(service, service.c.id == _W.service_id)
 
 
 def window_of(row: Any) -> Window:
-    """A row with the columns of `_FIELDS` as the rules know it."""
-    given = dict(row._mapping)
+    """A row with (at least) the columns of `_FIELDS` as the rules know it."""
+    given = {name: getattr(row, name) for name in Window.__dataclass_fields__}
     given |= {"service": row.service or "", "matchers": tuple(parse_matchers(row.matchers)) if row.matchers else ()}
     return Window(**given)
 

@@ -44,17 +44,16 @@ def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
     homeless: Homeless = []
     shifted: dict[bytes, Shift] = {}
     for one in judged:
-        held, waited = holds.get(one.row.id), one.row.waits
-        suppressed = held.reason if held else ""
+        held, before = holds.get(one.row.id), (one.row.waits, one.row.waits_until, one.row.window_id)
+        suppressed = held.reason if held and not one.fresh else ""
         decision = rules.correlate(_change(one), _own(one, tickets), ruleset.named(one.row.rule), suppressed)
         one.row.decision = decision.reason
         one.row.waits = one.row.waits_until = one.row.window_id = None
-        if held and decision.kind == "suppress":
-            holding.wait(tx, one, held, waited)
-        elif decision.kind in ("open", "recur"):
+        if decision.kind in ("open", "recur"):
             homeless.append((one, decision))
-        else:
+        elif not (suppressed and decision.kind == "suppress"):
             _stay(one, decision, tickets, effects, shifted)
+        holding.wait(tx, desk, one, held, before)
     calmed = storms.calm(tx, desk, _seat(ruleset, homeless, tickets, effects, shifted), tickets)
     for ticket, one in calmed.joining:
         _join(one, ticket, effects)
@@ -150,7 +149,7 @@ def _change(one: Judged) -> Change:
     over = None if not ends or None in ends else max(end for end in ends if end is not None)
     fired = one.row.incident_id is not None or any(e.fired for e in one.episodes)
     anew, wish = bool(fresh) or one.confirmed_now, one.event.unticketed if one.event else ""
-    held, outlasted = any(e.fired and e.held for e in one.episodes), any(e.held_until for e in fresh)
+    held, outlasted = any(e.fired and e.held_until for e in one.episodes), any(e.held_until for e in fresh)
     return Change(one.row.status, fired, anew, over, wish, one.seen_at - start_of(one), held, outlasted)
 
 
@@ -196,7 +195,7 @@ def _with_own(
     """An alert whose incident is not over."""
     effect = effects.setdefault(ticket.id, Effect(ticket))
     theirs = [e for e in one.episodes if e.fired and e.incident_id in (None, ticket.id)]
-    starts = [e.starts_at for e in theirs if e.incident_id is not None or not e.held]
+    starts = [e.starts_at for e in theirs if e.incident_id is not None or e.held_until is None]
     if decision.kind == "recover":
         if one.before != RECOVERED or one.fresh:
             effect.recovered.append(one)

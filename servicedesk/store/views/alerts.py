@@ -19,7 +19,10 @@ from .rows import fill
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A deduplicated alert. key: hex of the canonical label set's digest; incident_id: its newest ticket."""
+    """A deduplicated alert. key: hex of the canonical label set's digest; incident_id: its newest ticket.
+
+    waits: group (for its like) or window (for the end of the maintenance or suppression window_id, at waits_until).
+    """
 
     id: int
     name: str
@@ -43,6 +46,8 @@ class Alert:
     decision: str
     rule: str
     waits: str
+    waits_until: datetime | None
+    window_id: int | None
     lacks: int
     checked_at: datetime | None
     check_mark: str

@@ -27,6 +27,7 @@ from . import (
     syslog,
     talk,
     tokens,
+    windows,
 )
 
 
@@ -55,6 +56,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         oncall.feeds,
         escalation.bp,
         tokens.bp,
+        windows.bp,
         documents.bp,
         probes.bp,
     )

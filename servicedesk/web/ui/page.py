@@ -45,6 +45,8 @@ SAID = {
     "marked": marked("Marked."),
     "revoked": marked("Revoked."),
     "refused": marked("Refused."),
+    "planned": marked("Planned."),
+    "ended": marked("Ended: what it held back is judged now."),
     "sent": marked("Sent."),
     "tested": marked("The test went the whole way."),
 }

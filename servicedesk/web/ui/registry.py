@@ -15,7 +15,7 @@ from .sentences import say
 MODULES = (
     "home", "sign", "queue", "tickets", "working", "asking", "silences", "mine", "reviews", "inbox", "alerts",
     "records", "deliveries", "observations", "syslog", "intake", "mappings",
-    "playbooks", "people", "tokens", "settings", "helping", "portal", "telling",
+    "playbooks", "people", "tokens", "settings", "helping", "windows", "portal", "telling",
 )  # fmt: skip
 
 
