@@ -764,6 +764,8 @@ CREATE INDEX ix_alert_waits ON alert (correlation) WHERE waits = 'group';
 
 CREATE INDEX ix_alert_waits_until ON alert (waits_until) WHERE waits_until IS NOT NULL;
 
+CREATE INDEX ix_alert_window_id ON alert (window_id);
+
 CREATE TABLE auto_assignment (
     id BIGSERIAL NOT NULL,
     incident_id BIGINT NOT NULL,
@@ -1027,6 +1029,7 @@ CREATE TABLE episode (
     fired BOOLEAN NOT NULL,
     suspect BOOLEAN DEFAULT '0' NOT NULL,
     passed BOOLEAN DEFAULT '0' NOT NULL,
+    held_until BIGINT,
     CONSTRAINT pk_episode PRIMARY KEY (id),
     CONSTRAINT fk_episode_alert_id FOREIGN KEY(alert_id) REFERENCES alert (id),
     CONSTRAINT fk_episode_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)

@@ -744,6 +744,8 @@ CREATE INDEX ix_alert_waits ON alert (correlation) WHERE waits = 'group';
 
 CREATE INDEX ix_alert_waits_until ON alert (waits_until) WHERE waits_until IS NOT NULL;
 
+CREATE INDEX ix_alert_window_id ON alert (window_id);
+
 CREATE TABLE auto_assignment (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     incident_id INTEGER NOT NULL,
@@ -998,6 +1000,7 @@ CREATE TABLE episode (
     fired BOOLEAN NOT NULL,
     suspect BOOLEAN DEFAULT '0' NOT NULL,
     passed BOOLEAN DEFAULT '0' NOT NULL,
+    held_until BIGINT,
     CONSTRAINT fk_episode_alert_id FOREIGN KEY(alert_id) REFERENCES alert (id),
     CONSTRAINT fk_episode_incident_id FOREIGN KEY(incident_id) REFERENCES incident (id)
 );
