@@ -29,6 +29,7 @@ from servicedesk.domain.parameters import Parameter, Values
 from servicedesk.domain.policy import parse_duration
 
 POINTS = 120
+NO_SERIES = "no series: does the metric exist, do the labels fit?"
 
 
 class PromqlOptions(Options, frozen=True, tag="promql"):
@@ -42,7 +43,8 @@ class PromqlOptions(Options, frozen=True, tag="promql"):
     ] = ""
     of: Annotated[Literal["all", "any"], Meta(description="Whether all series must fulfil it, or any of them.")] = "all"
     empty: Annotated[
-        Literal["pass", "fail", "inconclusive"], Meta(description="The verdict when there is no series to compare.")
+        Literal["pass", "fail", "inconclusive"],
+        Meta(description="The verdict when no series, or none but NaN, is there."),
     ] = "inconclusive"
     range: Annotated[
         str, Meta(description="Plot this long a time up to now, such as 3h; the last values are judged.")
@@ -87,13 +89,15 @@ def _run(data: Mapping[str, Any], world: World) -> Result:
     except Unanswered as error:
         return inconclusive(f"Prometheus cannot say: {error}")
     lasts = [(s, s.points[-1][1]) for s in found if s.points]
-    verdict, summary = _judged(data, lasts)
+    known = [(s, value) for s, value in lasts if not math.isnan(value)]
+    verdict, summary = _judged(data, known, nothing=len(known) < len(lasts))
     rows = tuple((_label(s), number(value, data["unit"])) for s, value in lasts[:MAX_ROWS])
     series = tuple(_line(s) for s in found[:MAX_SERIES]) if data["range"] else ()
     return Result(verdict, summary, "", ("series", "value"), rows, series, data["unit"], _value(lasts))
 
 
-def _judged(data: Mapping[str, Any], lasts: Sequence[tuple[Sample, float]]) -> tuple[str, str]:
+def _judged(data: Mapping[str, Any], lasts: Sequence[tuple[Sample, float]], nothing: bool) -> tuple[str, str]:
+    """nothing: some series had no value (NaN, such as 0 / 0 where nothing was counted); these are not compared."""
     expected, unit = data["expect"], data["unit"]
     many = f"{len(lasts)} series" if len(lasts) != 1 else f"{_label(lasts[0][0])} = {number(lasts[0][1], unit)}"
     if expected in ("some", "empty"):
@@ -103,7 +107,7 @@ def _judged(data: Mapping[str, Any], lasts: Sequence[tuple[Sample, float]]) -> t
             f"{many}, expected {'some' if expected == 'some' else 'none'}" if not good else many,
         )
     if not lasts:
-        told = "no series: does the metric exist, do the labels fit?"
+        told = "no value: NaN, nothing was counted" if nothing else NO_SERIES
         return (data["empty"], told) if expected else (INCONCLUSIVE, told)
     if not expected:
         return PASS, many
@@ -113,7 +117,7 @@ def _judged(data: Mapping[str, Any], lasts: Sequence[tuple[Sample, float]]) -> t
     good = not bad if data["of"] == "all" else len(bad) < len(lasts)
     if good:
         return PASS, f"{many}, as {said}" if len(lasts) == 1 else f"{len(lasts) - len(bad)} of {many}, as {said}"
-    worst_one = max(bad, key=lambda pair: abs(pair[1] - wanted.number) if not math.isnan(pair[1]) else math.inf)
+    worst_one = max(bad, key=lambda pair: abs(pair[1] - wanted.number))
     one = f"{_label(worst_one[0])} = {number(worst_one[1], unit)}"
     return FAIL, f"{one}, {said}" if len(lasts) == 1 else f"{len(bad)} of {len(lasts)} series: {one}, {said}"
 
