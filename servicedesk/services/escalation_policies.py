@@ -44,6 +44,8 @@ def save(
     """
     need_lead(actor)
     name = identity.clean_text(name, "name", 100, required=True)
+    if "/" in name:
+        raise BadInput({"name": "A name without a slash."})
     escalation_policy.check(policy)
 
     def change(tx: Tx) -> int:

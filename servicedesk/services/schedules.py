@@ -73,6 +73,8 @@ def save(
     name = identity.clean_text(name, "name", 100, required=True)
     new_name = identity.clean_text(new_name or name, "name", 100, required=True)
     rota.check_zone(timezone)
+    if "/" in new_name:
+        raise BadInput({"name": "A name without a slash."})
 
     def change(tx: Tx) -> int:
         row = store.schedule_named(tx, name, lock=True)

@@ -9,8 +9,23 @@ import pytest
 from flask import Flask
 
 from servicedesk.desk import Desk
-from servicedesk.services import apply, followups, incidents, intake, judgement, resolution, second_person, setup
+from servicedesk.domain.escalation_policy import Policy, Step, Target
+from servicedesk.domain.incident import Actor
+from servicedesk.services import (
+    absences,
+    apply,
+    escalation_policies,
+    followups,
+    incidents,
+    intake,
+    judgement,
+    resolution,
+    schedules,
+    second_person,
+    setup,
+)
 from servicedesk.services.incidents import NewTicket
+from servicedesk.services.schedules import LayerIn
 from tests.support.clock import Clock
 from tests.support.lines import send
 from tests.support.pages import open_pages, person
@@ -98,4 +113,16 @@ def full_desk(desk: Desk, app: Flask, clock: Clock, post: Post) -> Flask:
         evil,
         listening=True,
     )
+    on_duty(desk, ada, ben)
     return app
+
+
+def on_duty(desk: Desk, ada: Actor, ben: Actor) -> None:
+    """A schedule with an override and an absence, and a policy: hostile text in each."""
+    layer = LayerIn(HOSTILE[:50], ("ada", "ben"), "custom", "mon 09:00, fri 17:00", start="2026-11-02")
+    schedules.save(desk, ada, "Primary", [layer], "Europe/Paris")
+    now = desk.now()
+    schedules.add_override(desk, ben, "Primary", "ben", now, now + timedelta(hours=9), HOSTILE)
+    absences.add(desk, ben, "ben", now + timedelta(days=9), now + timedelta(days=12), "ada", HOSTILE)
+    steps = (Step((Target("schedule", "Primary"), Target("person", "ben"))), Step((Target("team", "Operations"),), 10))
+    escalation_policies.save(desk, ada, f"Web {HOSTILE[:40].replace('/', '')}", Policy(steps), ("Operations",))

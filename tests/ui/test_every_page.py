@@ -27,8 +27,17 @@ STAFF = (
     "/incidents/INC-1/runs/1/plan",
     "/teams", "/services", "/help", "/settings", "/my", "/incidents/new", "/syslog",
     "/syslog?minutes=180&q=app", "/intake", "/intake?span=1h", "/mappings", "/mappings?receiver=zabbix",
+    "/on-call", "/on-call/schedules/Primary", "/on-call/schedules/Primary?month=2027-03", "/on-call/me",
+    "/on-call/policies", "/on-call/policies?priority=1&service=unknown&at=2026-11-03T03:00", "/on-call/hand-over",
 )  # fmt: skip
-ADMIN = ("/users", "/users/ada", "/tokens")
+ADMIN = (
+    "/users",
+    "/users/ada",
+    "/tokens",
+    "/on-call/new-schedule",
+    "/on-call/new-policy",
+    "/on-call/schedules/Primary/edit",
+)
 FORMS = (
     "assign",
     "hold",
@@ -56,6 +65,9 @@ def pages(app: Flask) -> Iterator[tuple[str, Parsed, str]]:
     for path in [link for link in ada.page.links if link.startswith("/syslog/templates/")]:
         yield path, ada.get(path), ada.html
         yield f"{path}/preview", ada.send(path, "Try it", id="x", title="x", message="", app="", host=""), ada.html
+    ada.get("/on-call/policies")
+    for path in [link for link in ada.page.links if link.startswith("/on-call/policies/")]:
+        yield path, ada.get(path), ada.html
     yield "/nothing", ada.get("/nothing", status=404), ada.html
     for path in ("/my", "/incidents/INC-3", "/incidents/new", "/help", "/settings"):
         yield path, rosa.get(path), rosa.html

@@ -262,6 +262,21 @@ def _notice(b: Book, c: Content) -> Line:
     return Line(text, "red", "triangle-alert", details=_pairs({k: v for k, v in c.items() if k != "text"}))
 
 
+def _page(b: Book, c: Content) -> Line:
+    told = ", ".join(str(t) for t in c.get("told") or ())
+    text = f"{_('Called')}: {told or _('nobody')}"
+    step = f"{c.get('round', 1)}.{c['step']}" if c.get("step") else _("nobody answered")
+    left = {str(n): text for n, text in enumerate(c.get("skipped") or (), 1)}
+    return Line(text, "amber" if told else "red", "bell", details=_pairs({"step": step, **left}))
+
+
+def _handover(b: Book, c: Content) -> Line:
+    parts = ((_("Known"), c.get("known")), (_("Tried"), c.get("tried")), (_("Next"), c.get("next")))
+    body = "\n\n".join(f"**{name}:** {text}" for name, text in parts if text)
+    text = _("Hand-over: %(name)s") % {"name": b.person(c["to"])} if c.get("to") else _("Where we are")
+    return Line(text, "blue", "arrow-right", body)
+
+
 def _unknown(b: Book, c: Content) -> Line:
     kind = str(c.get("kind", ""))
     text = str(c.get("text") or c.get("title") or c.get("name") or "")
@@ -304,6 +319,8 @@ _KINDS: dict[str, Callable[[Book, Content], Line]] = {
     "action": _follow_up("action"),
     "task": _follow_up("task"),
     "second_person": _second,
+    "page": _page,
+    "handover": _handover,
     "reminder": _reminder,
     "alarm": _alarm,
     "automatic": _automatic,

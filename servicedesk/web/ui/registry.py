@@ -12,6 +12,7 @@ from .links import where
 from .page import common
 from .sentences import say
 
+DUTY = ("oncall", "escalation", "duty")  # pages about who is called
 MODULES = (
     "home", "sign", "queue", "tickets", "working", "asking", "silences", "mine", "reviews", "inbox", "alerts",
     "records", "deliveries", "observations", "syslog", "intake", "mappings",
@@ -21,7 +22,7 @@ MODULES = (
 
 def register(app: Flask) -> None:
     """Add the pages to the application."""
-    for name in MODULES:
+    for name in (*MODULES, *DUTY):
         import_module(f"{__package__}.{name}")
     filters.prepare(app)
     app.jinja_env.globals.update(where=where, say=say, plotted=guides.plotted)

@@ -12,6 +12,8 @@ from functools import lru_cache
 from servicedesk.web import i18n
 from servicedesk.web.i18n import marked
 
+from . import duty_words
+
 MAX_CHARS = 2000
 PATTERNS = (
     marked("Triage is not finished: set %(list)s."),
@@ -61,6 +63,7 @@ PATTERNS = (
     marked("there is a team %(name)s already"),
     marked("there is a service %(name)s already"),
     marked("there is a user %(name)s already"),
+    *duty_words.PATTERNS,
 )
 WORDS = (
     marked("category"), marked("impact"), marked("urgency"), marked("service (or “unknown”)"),
