@@ -168,8 +168,6 @@ _PLAIN: dict[str, dict[str, str]] = {
         "invitation": marked("Invitation"),
         "password_reset": marked("New password"),
         "unassigned": marked("Nobody owns it"),
-        "page": marked("Called"),
-        "digest": marked("Digest"),
         "review_due": marked("Review due"),
         "confirm": marked("Asked to confirm"),
         "reopened": marked("Reopened"),
