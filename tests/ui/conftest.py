@@ -48,7 +48,7 @@ Post = Callable[..., None]
 def post(desk: Desk, clock: Clock) -> Post:
     """`post("firing", name=…, severity=…, **labels)`: one alert, stored and applied."""
 
-    def deliver(status: str, name: str = "HighLatency", began: int = 5, **labels: str) -> None:
+    def deliver(status: str, name: str = "ShopLatency", began: int = 5, **labels: str) -> None:
         starts = START if status == "resolved" else clock.now() - timedelta(minutes=began)
         one = {
             "status": status,

@@ -36,7 +36,7 @@ def test_an_alert_walks_to_closed(desk: Desk, app: Flask, clock: Clock, post) ->
     person(desk, "ben", "agent")
     post("firing", began=10)
     ada, ben = Visitor(app, "ada"), Visitor(app, "ben")
-    assert "HighLatency" in ada.get("/queue?owner=none").text
+    assert "ShopLatency" in ada.get("/queue?owner=none").text
     ada.get("/incidents/1")
     ada.send("/do/take", "Take it")
     assert "still firing" in ada.text
