@@ -61,10 +61,10 @@ def test_it_follows_and_is_worked_on_by_keys(own: Desk, people: dict[str, Actor]
     page.goto(f"/incidents/{number}")
     panel = page.locator("#playbooks")
     expect(panel.get_by_text("Waits to be asked").first).to_be_visible()
-    panel.locator("summary", has_text="Two").click()
+    panel.locator("[data-step] summary", has_text="Two").click()
     assert checks.finish(own, 10)
     expect(panel.get_by_text("500 Internal Server Error").first).to_be_visible()
-    opened_by_hand = panel.locator("details", has_text="Two")
+    opened_by_hand = panel.locator("[data-step] details", has_text="Two")
     expect(opened_by_hand).to_have_attribute("open", "")
     assert serious(Axe().run(page)) == []
     for _ in range(4):
