@@ -6,6 +6,7 @@
 #   make docs               write docs/reference.md from the code
 #   make bench              our figures beside two yardsticks
 #   make bench-peer         Alerta, installed into a folder of its own, and the desk in one paired run
+#   make bench-syslog       the syslog part of it alone
 #   make screenshot         docs/screenshot.png from a running desk
 #   make lock               renew the lock files after a change of dependencies
 #   make clean              remove what these made (never your data)
@@ -18,7 +19,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 export PYTHON VENV
 
-.PHONY: help run test lint features docs screenshot bench bench-peer lock clean core dev machine
+.PHONY: help run test lint features docs screenshot bench bench-peer bench-syslog lock clean core dev machine
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -61,6 +62,10 @@ screenshot: dev
 
 bench: dev
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.syslog
+
+bench-syslog: dev
+	@$(BIN)/python -m tests.benchmarks.syslog $(ARGS)
 
 bench-peer: dev
 	@$(BIN)/python -m tests.benchmarks.peer $(ARGS)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from servicedesk.services.shared.lines import Record, records
 from servicedesk.store.db import Database
@@ -160,3 +160,14 @@ def keep_everything(server: Server) -> None:
     rule = "schema: 1\nsyslog:\n  - {id: keep-all, title: Everything, match: {severity: debug}, action: keep}\n"
     (folder / "all.yaml").write_text(rule)
     server.env["SERVICEDESK_RULES"] = str(folder)
+
+
+def unapplied(url: str) -> int:
+    """Deliveries that wait to be applied."""
+    database = Database(url, lambda: datetime.now(UTC))
+    try:
+        with database.read() as tx:
+            query = select(func.count()).select_from(delivery).where(delivery.c.state == "stored")
+            return int(tx.run(query).scalar_one())
+    finally:
+        database.close()

@@ -29,7 +29,7 @@ from servicedesk.store.deliveries import Claimed, Kept, Progress
 SLICE = 500  # events
 AHEAD = 100  # deliveries that one slice may take from
 AHEAD_BYTES = 1 << 20  # of bodies; one that is larger is taken alone
-LINES = 4  # lines weigh so much less: most are no event, and those of one alert become one (see settle)
+LINES = 2  # lines weigh so much less: most are no event, and those of one alert become one (see settle)
 ERROR_LENGTH = 1_000
 
 log = structlog.get_logger("servicedesk.intake")
@@ -52,7 +52,7 @@ class Body:
 class _Attempt:
     """A slice that is tried. places: the (delivery, index) of its entries; exact: no more of them than the budget.
 
-    Else several syslog events of one alert count once, and a quarter.
+    Else several syslog events of one alert count once, and half.
     """
 
     budget: int
