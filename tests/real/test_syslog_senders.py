@@ -204,6 +204,8 @@ def test_killed_for_three_seconds_under_eight_hundred_messages_a_second(
     print(f"relp: 0 lost, {relp.total() - MESSAGES} unmarked doubles, udp {len(numbers(found, 'udp'))}")
     assert relp.total() == MESSAGES, "a line that came twice is marked"
     assert len(numbers(found, "udp")) < MESSAGES - 1_000, "datagrams of the outage cannot be there"
+    gaps = desk.admin("read").get("/syslog/listeners")["gaps"]
+    assert [gap["crashed"] for gap in gaps if gap["until"]] == [True], "the outage is shown as a gap"
 
 
 def lines(desk: Server) -> list[Record]:
