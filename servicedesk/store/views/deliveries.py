@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import CompoundSelect, Select, select
 
 from servicedesk.store.db import Tx
 from servicedesk.store.tables import dead_letter, delivery
@@ -60,13 +60,18 @@ def deliveries(tx: Tx, *, state: str = "", dead: bool = False, cursor: str = "",
     if state:
         query = query.where(delivery.c.state == state)
     if dead:
-        open_letter = exists().where(dead_letter.c.delivery_id == delivery.c.id, dead_letter.c.cleared_at.is_(None))
-        query = query.where(or_(delivery.c.state == "dead", open_letter))
+        query = query.where(delivery.c.id.in_(_dead()))
     if after is not None:
         query = query.where(delivery.c.id < after[0])
     found = list(tx.run(query.order_by(delivery.c.id.desc()).limit(limit + 1)).mappings())
     letters = _letters(tx, [r["id"] for r in found])
     return page_of([_delivery(r, letters.get(r["id"], ())) for r in found], limit, lambda d: (d.id,))
+
+
+def _dead() -> CompoundSelect[Any]:
+    """Two short ends of indexes: asked of each delivery instead, all of them would be walked through."""
+    whole = select(delivery.c.id).where(delivery.c.state == "dead")
+    return whole.union(select(dead_letter.c.delivery_id).where(dead_letter.c.cleared_at.is_(None)))
 
 
 def _delivery(r: Any, letters: tuple[Letter, ...]) -> Delivery:
