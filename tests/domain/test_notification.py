@@ -55,7 +55,8 @@ TICKET = Ticket(
     leads=(LEA, LOU),
 )
 STAFF = sorted(name for name, event in EVENTS.items() if event.staff)
-ASKERS = sorted(name for name, event in EVENTS.items() if not event.staff)
+PRIVATE = {"invitation", "password_reset"}  # written straight to the one whom they are about
+ASKERS = sorted(name for name, event in EVENTS.items() if not event.staff and name not in PRIVATE)
 
 
 def told(event: str, ticket: Ticket = TICKET, reach: Reach = BOTH, **extra: Any) -> Decision:
