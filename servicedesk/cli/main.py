@@ -41,6 +41,7 @@ COMMANDS: dict[str, Entry] = {
     "token": Entry("servicedesk.cli.token:token", "Tokens for senders and scripts"),
     "mapping": Entry("servicedesk.cli.mapping:mapping", "Receivers and mappings; what a body becomes"),
     "sender": Entry("servicedesk.cli.sender:sender", "Who sends alerts; a test of the whole way"),
+    "heartbeat": Entry("servicedesk.cli.heartbeat:heartbeat", "Who must be heard from"),
     "maintenance": Entry("servicedesk.cli.maintenance:maintenance", "Maintenance windows and suppressions"),
     "notification": Entry("servicedesk.cli.notification:notification", "Who was told what; a test of the channels"),
     "message": Entry("servicedesk.cli.message:message", "The words of the messages that people get"),

@@ -17,6 +17,7 @@ from servicedesk.web.route import PUBLIC, endpoint_of, route
 PUBLIC_ROUTES = {
     "/healthz": "an orchestrator asks whether the process lives",
     "/readyz": "an orchestrator asks whether it can serve",
+    "/api/v1/heartbeats/<key>/ping": "what pings knows the key, which allows nothing else",
     "/metrics": "Prometheus scrapes it; figures only",
     "/static/<path:filename>": "style sheets and scripts",
     "/favicon.ico": "the browser asks for it",

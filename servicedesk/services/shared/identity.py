@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from servicedesk.desk import Desk
+from servicedesk.domain import heartbeat
 from servicedesk.domain.incident import ADMIN, AGENT, LEAD, ROLES, SCOPES, Actor, held_roles
 from servicedesk.domain.selfwatch import SOURCE
 from servicedesk.errors import BadInput, Conflict, NotAllowed, NotFound
@@ -152,8 +153,8 @@ def new_token(
     if user_id is None and (barred := sorted({"review", "admin"} & set(chosen))):
         raise BadInput({"scopes": f"{', '.join(barred)}: only in a person's name, use --user"})
     source = clean_text(source, "source", 100)
-    if source == SOURCE:
-        raise BadInput({"source": f"{SOURCE} is the source of the desk's own alerts: choose another name"})
+    if source in (SOURCE, heartbeat.SOURCE):
+        raise BadInput({"source": f"{source} is the source of the desk's own alerts: choose another name"})
     token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     values = {"name": name, "user_id": user_id, "scopes": list(chosen), "source": source, "expires_at": expires_at}
     access.insert_token(tx, {**values, "id": token_id, "secret_hash": digest(secret)})

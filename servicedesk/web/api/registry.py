@@ -13,6 +13,7 @@ from . import (
     escalation,
     followups,
     gates,
+    heartbeats,
     incidents,
     intake,
     mappings,
@@ -57,6 +58,7 @@ def blueprints() -> tuple[Blueprint, ...]:
         escalation.bp,
         tokens.bp,
         windows.bp,
+        heartbeats.bp,
         documents.bp,
         probes.bp,
     )

@@ -16,7 +16,7 @@ DUTY = ("oncall", "escalation", "duty")  # pages about who is called
 MODULES = (
     "home", "sign", "queue", "tickets", "working", "asking", "silences", "mine", "reviews", "inbox", "alerts",
     "records", "deliveries", "observations", "syslog", "intake", "mappings",
-    "playbooks", "people", "tokens", "settings", "helping", "windows", "portal", "telling",
+    "playbooks", "people", "tokens", "settings", "helping", "windows", "heartbeats", "portal", "telling",
 )  # fmt: skip
 
 
