@@ -26,6 +26,7 @@ STAFF = (
     "/playbooks/kubernetes-pod-crash-looping/preview?alert=1", "/incidents/INC-1/silences/new",
     "/incidents/INC-1/runs/1/plan",
     "/teams", "/services", "/help", "/settings", "/my", "/incidents/new", "/syslog",
+    "/maintenance", "/maintenance?past=1", "/heartbeats",
     "/syslog?minutes=180&q=app", "/intake", "/intake?span=1h", "/mappings", "/mappings?receiver=zabbix",
     "/on-call", "/on-call/schedules/Primary", "/on-call/schedules/Primary?month=2027-03", "/on-call/me",
     "/on-call/policies", "/on-call/policies?priority=1&service=unknown&at=2026-11-03T03:00", "/on-call/hand-over",
