@@ -3,7 +3,7 @@
 #   make test               all tests                               make test ARGS="tests/domain -k merge"
 #   make lint               style, types, import rules, house tests
 #   make features           which test proves which feature
-#   make docs               write docs/reference.md from the code
+#   make docs               write the generated pages of docs/ from the code and the playbooks
 #   make bench              our figures beside two yardsticks
 #   make bench-peer         Alerta, installed into a folder of its own, and the desk in one paired run
 #   make bench-syslog       the syslog part of it alone
@@ -55,6 +55,7 @@ features: dev
 docs: dev
 	@$(BIN)/python -m tools.reference
 	@$(BIN)/python -m tools.check_reference
+	@$(BIN)/python -m tools.playbook_catalogue
 	@$(BIN)/python -m tools.schemas
 
 screenshot: dev

@@ -6,7 +6,7 @@ import pytest
 from servicedesk.checks.check import Check, Options
 from servicedesk.checks.registry import CHECKS
 from servicedesk.config import Config, settings
-from tools import check_reference
+from tools import check_reference, playbook_catalogue
 
 each = pytest.mark.parametrize("check", CHECKS.values(), ids=lambda c: c.name)
 
@@ -14,6 +14,11 @@ each = pytest.mark.parametrize("check", CHECKS.values(), ids=lambda c: c.name)
 def test_the_page_says_what_the_code_says() -> None:
     text = check_reference.PAGE.read_text(encoding="utf-8")
     assert text == check_reference.page(text), "docs/checks.md is old: run `make docs`"
+
+
+def test_the_catalogue_says_what_the_playbooks_say() -> None:
+    kept = playbook_catalogue.PAGE.read_text(encoding="utf-8")
+    assert kept == playbook_catalogue.page(), "docs/playbooks.md is old: run `make docs`"
 
 
 @each
