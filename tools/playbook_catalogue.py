@@ -21,8 +21,8 @@ run by themselves when a ticket opens, {proofs} proofs after the fix. This page 
 described in [playbooks/README.md](../playbooks/README.md), what checks need in [checks.md](checks.md).
 
 They assume the metric names of the usual exporters (kube-state-metrics, node, blackbox, postgres, mysqld, redis, kafka,
-elasticsearch, mongodb, smartctl, ipmi, snmp exporter; RabbitMQ's, HAProxy's and Prometheus' own). Three things make them
-see more:
+elasticsearch, mongodb, smartctl, ipmi, snmp exporter; RabbitMQ's, HAProxy's and Prometheus' own). Three things make
+them see more:
 
 - a connection named `postgresql` in `checks.sql` ([how to make its role](checks.md#safety)),
 - `checks.allow` for the ports that they try (with an empty one all but loopback and the like),
