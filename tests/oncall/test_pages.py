@@ -123,3 +123,22 @@ def test_a_person_goes_away_and_hands_over(app: Flask, desk: Desk, people: Crew)
     assert "You have nothing open" in agent.text
     requester = sign_in_as(app, desk, "requester")
     requester.get("/on-call/hand-over", 404)
+
+
+@pytest.mark.feature("T23", "T24")
+def test_where_we_are_stands_on_the_ticket(app: Flask, desk: Desk, people: Crew) -> None:
+    number = opened(desk, people["requester"])
+    incidents.take(desk, people["agent"], number)
+    agent = sign_in_as(app, desk, "agent")
+    agent.get(f"/incidents/INC-{number}/hand-over")
+    agent.send("hand-over", "Save", known="disk full", next="call the vendor")
+    assert agent.path == f"/incidents/INC-{number}"
+    assert "disk full" in agent.text
+    agent.get(f"/incidents/INC-{number}/hand-over")
+    agent.send("hand-over", "Save", to="owner", tried="cleaned the logs")
+    assert row_of(desk, number).owner_id == people["owner"].id
+    assert lines(desk, number, "handover")[-1]["known"] == "disk full"
+    owner = sign_in_as(app, desk, "owner")
+    owner.get(f"/incidents/INC-{number}/hand-over")
+    owner.send("hand-over", "Back to the queue")
+    assert row_of(desk, number).owner_id is None

@@ -30,6 +30,7 @@ STAFF = (
     "/syslog?minutes=180&q=app", "/intake", "/intake?span=1h", "/mappings", "/mappings?receiver=zabbix",
     "/on-call", "/on-call/schedules/Primary", "/on-call/schedules/Primary?month=2027-03", "/on-call/me",
     "/on-call/policies", "/on-call/policies?priority=1&service=unknown&at=2026-11-03T03:00", "/on-call/hand-over",
+    "/incidents/INC-1/hand-over",
 )  # fmt: skip
 ADMIN = (
     "/users",

@@ -19,7 +19,7 @@ from servicedesk.domain.people_rules import PersonRules
 from servicedesk.store import assignments, escalations
 from servicedesk.store import oncall as store
 from servicedesk.store.db import Tx
-from servicedesk.store.tables import incident, schedule, service, team, user
+from servicedesk.store.tables import incident, schedule, service, team, timeline, timeline_content, user
 
 from .rows import shown_name
 
@@ -346,3 +346,32 @@ def team_rules(tx: Tx) -> dict[str, TeamRules]:
     """By the team's name; teams that wrote none are not in it."""
     known = {r.id: r.name for r in tx.run(select(team.c.id, team.c.name))}
     return {known[team_id]: found for team_id, (found, _last) in assignments.rules(tx).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where we are on a ticket, as it was written last."""
+
+    known: str
+    tried: str
+    next: str
+    by: str
+    at: datetime
+
+
+def where_we_are(tx: Tx, incident_id: int) -> Where | None:
+    """The last hand-over note of a ticket, if any."""
+    t, c = timeline.c, timeline_content.c
+    query = (
+        select(t.at, c.content, shown_name(user).label("by"))
+        .join(timeline_content, (c.incident_id == t.incident_id) & (c.seq == t.seq))
+        .outerjoin(user, user.c.id == t.actor_id)
+        .where(t.incident_id == incident_id, t.kind == "handover")
+        .order_by(t.seq.desc())
+        .limit(1)
+    )
+    row = tx.run(query).first()
+    if row is None:
+        return None
+    said = {part: str(row.content.get(part, "")) for part in ("known", "tried", "next")}
+    return Where(**said, by=row.by or "", at=row.at)

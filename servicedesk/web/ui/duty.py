@@ -18,10 +18,10 @@ from servicedesk.web import auth
 from servicedesk.web.context import desk
 from servicedesk.web.i18n import gettext as _
 
-from . import options
+from . import options, tickets
 from .blueprint import get, post
 from .forms import Form, filled
-from .page import need_staff, shell, submit
+from .page import need_staff, shell, submit, ticket_url
 
 AHEAD = timedelta(days=60)
 RULES = 4
@@ -195,3 +195,36 @@ def release(number: int) -> Any:
         lambda _r: url_for("ui.handover_page", said="saved"),
         _handover_page,
     )
+
+
+@get("/incidents/<number:number>/hand-over")
+def where_page(number: int) -> str:
+    """Where we are on one ticket, and to whom it goes."""
+    with desk().read() as tx:
+        found = views.where_we_are(tx, number)
+    kept = {"known": found.known, "tried": found.tried, "next": found.next} if found else {}
+    return _where_page(number, filled(kept))
+
+
+def _where_page(number: int, form: Form) -> str:
+    need_staff()
+    _actor, t, _facts = tickets.load(number)
+    return shell("oncall/where.html", "queue", t=t, form=form, people=options.persons())
+
+
+@post("/incidents/<number:number>/hand-over")
+def save_where(number: int) -> Any:
+    """Keep where we are; hand over when somebody is named, or give the ticket back."""
+    actor, do = auth.current_actor(), request.form.get("do", "")
+
+    def act(f: Form) -> None:
+        where = {part: f.value(part) for part in handover.PARTS}
+        if f.value("to") and do != "release":
+            handover.hand_over(desk(), actor, number, f.value("to"), where, f.version)
+            return
+        if any(where.values()) or do != "release":
+            handover.where_we_are(desk(), actor, number, where)
+        if do == "release":
+            handover.release(desk(), actor, number, version=f.version)
+
+    return submit(act, lambda _r: ticket_url(number, "saved"), lambda f: _where_page(number, f))

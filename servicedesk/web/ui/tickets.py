@@ -13,7 +13,7 @@ from servicedesk.domain.incident import CANCELLED, CLOSED, WORKING, Actor, Facts
 from servicedesk.errors import NotFound
 from servicedesk.services import incidents
 from servicedesk.store.views import gates as gate_views
-from servicedesk.store.views import nav, recurrence, reviews, silences, ticket, timeline, told
+from servicedesk.store.views import nav, oncall, recurrence, reviews, silences, ticket, timeline, told
 from servicedesk.store.views.ticket import Ticket
 from servicedesk.web import auth, i18n
 from servicedesk.web.context import desk
@@ -104,6 +104,7 @@ def _records(t: Ticket) -> dict[str, Any]:
             "often": recurrence.often(tx, t.id, t.service_id, desk().policy.alerts),
             "tasks": gate_views.tasks(tx, t.id),
             "silences": silences.of_ticket(tx, t.id),
+            "handed": oncall.where_we_are(tx, t.id),
         }
 
 
