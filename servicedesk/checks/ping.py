@@ -40,7 +40,7 @@ def _run(data: Mapping[str, Any], world: World) -> Result:
     except (Forbidden, icmp.NotPermitted) as error:
         return inconclusive(str(error), again=False)
     except Unresolved as error:
-        return inconclusive(str(error)) if error.temporary else Result(FAIL, str(error))
+        return inconclusive(f"{error} A name that is unknown here says nothing of the host.", again=error.temporary)
     except (OSError, Unreachable) as error:
         return Result(FAIL, f"{data['host']}: {reason(error)}")
     back = [trip for trip in trips if trip is not None]

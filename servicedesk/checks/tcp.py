@@ -51,7 +51,7 @@ def _run(data: Mapping[str, Any], world: World) -> Result:
     except Forbidden as error:
         return inconclusive(str(error), again=False)
     except Unresolved as error:
-        return inconclusive(str(error)) if error.temporary else Result(FAIL, str(error))
+        return inconclusive(f"{error} A name that is unknown here says nothing of the host.", again=error.temporary)
     except Unreachable as error:
         return Result(FAIL, f"{where} does not accept connections: {error}")
     seconds = time.monotonic() - begun
