@@ -22,7 +22,7 @@ def test_a_window_is_previewed_planned_and_ended(desk: Desk, app: Flask, clock: 
     typed = {"title": "Upgrade <b>", "kind": "maintenance", "starts_at": "2026-11-02T09:00", "minutes": "90"}
     lea.send("/maintenance/new", "Plan it", status=422, **typed)
     assert "say for which alerts it is" in lea.text
-    typed |= {"matchers": 'alertname="HighLatency"', "repeats": "FREQ=WEEKLY", "timezone": "UTC"}
+    typed |= {"matchers": 'alertname="ShopLatency"', "repeats": "FREQ=WEEKLY", "timezone": "UTC"}
     lea.send("/maintenance/new", "What would it fit?", **typed)
     assert "1 alert that fires now fits" in lea.text
     assert "Upgrade <b>" in lea.html or "Upgrade &lt;b&gt;" in lea.html
