@@ -93,25 +93,28 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One row of the outbox. address: a mail address, or the name of the broadcast channel."""
+    """One row of the outbox. address: a mail address, or the name of the broadcast channel; why: this one (proof)."""
 
     channel: str
     address: str
     name: str = ""
     language: str = ""
     person_id: int | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Whom to tell. Without targets `reason` says why; `silent`: by rule, so that there is nothing to mend;
-    `skipped`: the rule is the policy's, so that whoever asks "why was nobody told" finds it on the ticket."""
+    `skipped`: the rule is the policy's, so that whoever asks "why was nobody told" finds it on the ticket.
+    left: who is left out because somebody stands in."""
 
     event: str
     targets: tuple[Target, ...] = ()
     reason: str = ""
     silent: bool = False
     skipped: bool = False
+    left: tuple[Target, ...] = ()
 
 
 People = Mapping[int, Person]

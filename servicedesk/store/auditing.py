@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select
 
 from servicedesk.domain.incident import UNCLOSED, WORKING
+from servicedesk.domain.notification import NOBODY
 from servicedesk.domain.selfwatch import SOURCE, Untold
 
 from . import outbox as rows
@@ -64,7 +65,9 @@ def silent(tx: Tx, events: Collection[str], after: datetime, before: datetime | 
 def _told(tx: Tx, ids: Collection[int]) -> set[tuple[int, str, datetime]]:
     if not ids:
         return set()
-    query = select(_O.incident_id, _O.event, _O.created_at).where(_O.incident_id.in_(sorted(ids)), _O.state.in_(DONE))
+    by_rule = or_(_O.state != "skipped", _O.channel == NOBODY)  # in the place of who is left out somebody else is told
+    query = select(_O.incident_id, _O.event, _O.created_at).where(_O.state.in_(DONE), by_rule)
+    query = query.where(_O.incident_id.in_(sorted(ids)))
     return {(r.incident_id, r.event, r.created_at) for r in tx.run(query)}
 
 

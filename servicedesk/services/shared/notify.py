@@ -8,7 +8,7 @@ from typing import Any
 
 from servicedesk.channels import registry
 from servicedesk.desk import Desk
-from servicedesk.domain import notification
+from servicedesk.domain import notification, standing_in
 from servicedesk.domain.incident import number
 from servicedesk.domain.notification import (
     ACT_LIFE,
@@ -16,6 +16,7 @@ from servicedesk.domain.notification import (
     LINK_LIFE,
     NOBODY,
     SIGNIN,
+    STAFF,
     Decision,
     Link,
     Notice,
@@ -23,8 +24,9 @@ from servicedesk.domain.notification import (
     Target,
     Ticket,
 )
+from servicedesk.domain.standing_in import Away
 from servicedesk.services.shared import budget, paging
-from servicedesk.store import access, budgets, escalations, outbox
+from servicedesk.store import access, budgets, escalations, oncall, outbox
 from servicedesk.store.db import Tx
 
 __all__ = ["Notice", "enqueue", "letter", "post", "refresh"]
@@ -44,6 +46,7 @@ def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
     paged = paging.begin(tx, desk, notices)
     tickets = outbox.tickets(tx, {n.incident_id for n in notices})
     people = outbox.people(tx, (i for n in notices for i in n.extra.get("to") or ()))
+    gone, zone = _away(tx, notices), desk.policy.calendar.timezone
     told: list[tuple[Notice, list[dict[str, Any]]]] = []
     links: list[Link] = []
     for notice in notices:
@@ -51,11 +54,18 @@ def enqueue(tx: Tx, desk: Desk, notices: Iterable[Notice]) -> None:
         decision = notification.decide(notice, ticket, desk.policy, reach, people)
         if notice.event in paging.BEGINS and notice.incident_id in paged and ticket.owner is None:
             decision = paging.instead(decision, reach)
+        decision = standing_in.instead(decision, notice, ticket, gone, zone)
         found, made = _rows(tx, notice, ticket, decision)
         told.append((notice, found))
         links += made
     _hold(tx, desk, told, tickets)
     _write(tx, desk, [row for _, rows in told for row in rows], links)
+
+
+def _away(tx: Tx, notices: Iterable[Notice]) -> dict[int, Away]:
+    """Who is absent now, where one of these notices is for the staff."""
+    absences = oncall.absences(tx, tx.now) if any(n.event in STAFF or n.event == "message" for n in notices) else ()
+    return standing_in.away(absences, outbox.people(tx, (a.deputy_id for a in absences)), tx.now)
 
 
 def refresh(tx: Tx, desk: Desk, incident_id: int) -> None:
@@ -133,7 +143,7 @@ def _hold(
     pages.sort(key=lambda page: tickets[page[0].incident_id].priority or 9)
     due = budget.spend(tx, desk, [tickets[n.incident_id].team_id for n, _ in pages])
     for (_, rows), at in zip(pages, due, strict=True):
-        for row in rows if at is not None else ():
+        for row in (r for r in rows if at is not None and r["state"] == "pending"):
             row |= {"state": "held", "due_at": at, "error": "Beyond the page budget: it comes in a digest."}
 
 
@@ -144,6 +154,9 @@ def _rows(tx: Tx, notice: Notice, ticket: Ticket, decision: Decision) -> tuple[l
             links = links_for(tx, decision, ticket, target)
             rows.append(_row(tx, notice, decision, target, _payload(notice, ticket, decision, target, links)))
             made += [link for link in links if link is not None]
+        for target in decision.left:
+            row = _row(tx, notice, decision, target, _payload(notice, ticket, decision, target))
+            rows.append(row | {"state": "skipped", "error": target.why})
         return rows, made
     if decision.silent and not decision.skipped:
         return [], []
@@ -179,6 +192,7 @@ def _payload(
         "event": decision.event,
         "staff": EVENTS[decision.event].staff,
         "to": target.name,
+        "why": target.why,
         "language": target.language,
         "incident": ticket.id,
         "number": number(ticket.id),

@@ -62,7 +62,7 @@ def _notices(tx: Tx, incident_id: int, limit: int) -> list[Told]:
             r["channel"],
             r["target"],
             r["state"],
-            r["error"] or "",
+            r["error"] or (r["payload"] or {}).get("why") or "",
             r["sent_at"],
             r["provider_id"] or "",
             r["tries"],
