@@ -15,7 +15,7 @@ from typing import Literal
 
 from servicedesk.domain.escalation_policy import Policy
 from servicedesk.domain.incident import IN_PROGRESS, NEW, PENDING
-from servicedesk.domain.reaching import QUEUED, Facts, Row, World, expand, to_leads
+from servicedesk.domain.reaching import QUEUED, TOLD_BEFORE, Facts, Row, World, expand, to_leads
 
 PAGING, ACKNOWLEDGED, RECOVERED, EXHAUSTED, OVER = "paging", "acknowledged", "recovered", "exhausted", "over"
 
@@ -98,11 +98,28 @@ def advance(run: Run, rows: Sequence[Row], now: datetime) -> tuple[Run, datetime
     after = replace(run, step=run.step + 1)
     last = after.step >= len(run.policy.steps)
     wait = run.policy.repeat_after if last else run.policy.steps[after.step].wait
-    queued = [row for row in rows if row.state == QUEUED]
+    queued = [row for row in rows if row.state == QUEUED or row.reason == TOLD_BEFORE]
     if not queued and not (last and run.round <= run.policy.repeat):
         return after, now
     begins = min((row.digest_at or now for row in queued), default=now)  # nobody has seen a digest before its time
     return after, begins + timedelta(minutes=wait)
+
+
+def change(
+    status: str, state: str | None, priority: int | None, holds: Policy | None, same: bool, urgent: bool
+) -> Literal["end", "switch", "begin", ""]:
+    """What becomes of a run when its ticket's team, service or priority has changed.
+
+    state: of the run of this cycle, if there is one; holds: the policy that is for the ticket now; same: the run goes
+    by it already; urgent: the priority was raised while pages wait for a digest.
+    """
+    if status not in (NEW, IN_PROGRESS, PENDING):
+        return ""
+    if state in (None, OVER):
+        return "begin" if holds is not None and priority not in holds.silent else ""
+    if holds is None:
+        return "end"
+    return "switch" if not same or (urgent and state == PAGING) else ""
 
 
 def hold_back(facts: Facts) -> str:

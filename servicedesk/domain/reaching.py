@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -11,6 +11,8 @@ from servicedesk.domain.escalation_policy import Policy, Target
 from servicedesk.domain.oncall import Schedule
 from servicedesk.domain.people_rules import PersonRules
 
+Reached = tuple[int | None, str, str]  # user id (None: a channel), channel, address
+TOLD_BEFORE = "Told of it already by this step of the policy that held before."
 LEADS = "leads"  # the target of last resort
 QUEUED, SENT, FAILED, SKIPPED = "queued", "sent", "failed", "skipped"
 
@@ -108,6 +110,14 @@ def expand(targets: Sequence[Target], facts: Facts, policy: Policy, world: World
                 row = _held(row, waits, spent, world, now)
             rows.append(row)
     return rows
+
+
+def not_twice(rows: Sequence[Row], told: Container[Reached]) -> list[Row]:
+    """The rows of a step without whom the same step told before another policy took over."""
+    return [
+        _skipped(row, TOLD_BEFORE) if row.state == QUEUED and (row.user_id, row.channel, row.address) in told else row
+        for row in rows
+    ]
 
 
 def to_leads(facts: Facts, policy: Policy, world: World, now: datetime) -> list[Row]:

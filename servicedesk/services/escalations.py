@@ -19,7 +19,7 @@ from servicedesk.domain.escalation_policy import Policy
 from servicedesk.domain.incident import number
 from servicedesk.domain.notification import Notice
 from servicedesk.domain.notification import Target as Address
-from servicedesk.domain.reaching import QUEUED, SKIPPED, Facts, Row, World, expand, to_leads
+from servicedesk.domain.reaching import QUEUED, SKIPPED, Facts, Row, World, expand, not_twice, to_leads
 from servicedesk.services.shared import notify, paging, timeline, world
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store import escalations, outbox
@@ -81,6 +81,8 @@ def _execute(tx: Tx, desk: Desk, row: Any, run: Run, facts: Facts, known: World,
     else:
         run = escalation.turn(run)
         found, step = expand(run.policy.steps[run.step].targets, facts, run.policy, known, tx.now), run.step + 1
+        if row.takes_over is not None and run.round == 1:
+            found = not_twice(found, escalations.told(tx, row.incident_id, row.takes_over, row.run, step))
         after, due = escalation.advance(run, found, tx.now)
         escalations.change(tx, row.incident_id, {"round": after.round, "step": after.step, "due_at": due})
     _record(tx, desk, row, run.round, step, found, known)

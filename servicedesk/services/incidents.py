@@ -19,6 +19,7 @@ from servicedesk.services.shared import (
     merging,
     notify,
     owning,
+    paging,
     playbooks,
     talking,
     timeline,
@@ -237,8 +238,14 @@ def edit(desk: Desk, actor: Actor, number: int, changes: Mapping[str, Any], vers
             owning.change_row(tx, desk, f, values)
             timeline.append(tx, desk, Line(number, "edit", {"changes": differs}, actor))
             judge(tx, desk, number)
+        if {"service_id", "priority"} & set(differs):
+            paging.changed(tx, desk, [number], raised=_raised(*differs.get("priority", (None, None))))
 
     desk.write(change)
+
+
+def _raised(before: int | None, after: int | None) -> bool:
+    return after is not None and (before is None or after < before)
 
 
 def _good_tags(tags: Any) -> bool:

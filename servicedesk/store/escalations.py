@@ -11,7 +11,7 @@ from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from servicedesk.domain.escalation import PAGING, RECOVERED
-from servicedesk.domain.reaching import FAILED, QUEUED, SENT
+from servicedesk.domain.reaching import FAILED, QUEUED, SENT, SKIPPED, Reached
 
 from .db import Tx
 from .tables import (
@@ -100,19 +100,52 @@ def applicable(tx: Tx, team_id: int | None, service_id: int | None) -> Row[Any] 
 
 def subjects(tx: Tx, ids: Iterable[int]) -> list[Row[Any]]:
     """Those of these tickets that a policy is for, with the run that they have: the columns that `begin` needs."""
+    return list(tx.run(_subjects(ids, outer=False)))
+
+
+def _subjects(ids: Iterable[int], *, outer: bool) -> Any:
+    """outer: those that no policy is for, too."""
     i, mine, teams = incident.c, escalation_use.alias("of_service"), escalation_use.alias("of_team")
     p, e = escalation_policy.c, escalation.c
-    query = (
+    return (
         select(i.id, i.cycle, i.head_seq, p.id.label("policy_id"), p.version, p.body)
         .add_columns(e.run, e.state, e.cycle.label("of_cycle"))
         .outerjoin(mine, mine.c.service_id == i.service_id)
         .outerjoin(teams, teams.c.team_id == i.team_id)
-        .join(escalation_policy, p.id == func.coalesce(mine.c.policy_id, teams.c.policy_id))
+        .join(escalation_policy, p.id == func.coalesce(mine.c.policy_id, teams.c.policy_id), isouter=outer)
         .outerjoin(escalation, e.incident_id == i.id)
         .where(i.id.in_(set(ids)))
         .order_by(i.id)
     )
+
+
+def standings(tx: Tx, ids: Iterable[int]) -> list[Row[Any]]:
+    """Of these tickets: the columns of `subjects`, with the run's own policy (ran, ran_name) and what waits of it."""
+    i, e, ran, s = incident.c, escalation.c, escalation_policy.alias("ran_policy"), page_step.c
+    waits = select(s.id).where(s.incident_id == i.id, s.state == QUEUED, s.outbox_id.is_(None)).exists()
+    query = (
+        _subjects(ids, outer=True)
+        .add_columns(i.status, i.priority, escalation_policy.c.name, e.began_seq, e.takes_over, waits.label("waits"))
+        .add_columns(e.policy_id.label("ran"), ran.c.name.label("ran_name"))
+        .outerjoin(ran, ran.c.id == e.policy_id)
+    )
     return list(tx.run(query))
+
+
+def leave_waiting(tx: Tx, incident_id: int, reason: str) -> None:
+    """Rows of a run that is over and that have not gone out yet are left out."""
+    s = page_step.c
+    left = and_(s.incident_id == incident_id, s.state == QUEUED, s.outbox_id.is_(None))
+    tx.run(update(page_step).where(left).values(state=SKIPPED, reason=reason, settled_at=tx.now))
+
+
+def told(tx: Tx, incident_id: int, first: int, before: int, step: int) -> frozenset[Reached]:
+    """Whom this step reached in the runs from `first` to the one before `before`: (user id, channel, address)."""
+    s = page_step.c
+    query = select(s.user_id, s.channel, s.address).where(
+        s.incident_id == incident_id, s.run >= first, s.run < before, s.step == step, s.state.in_((QUEUED, SENT))
+    )
+    return frozenset((row.user_id, row.channel, row.address) for row in tx.run(query))
 
 
 def begin(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:

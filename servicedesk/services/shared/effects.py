@@ -55,12 +55,15 @@ def carry_out(tx: Tx, desk: Desk, effects: Iterable[Effect]) -> None:
     quiet = {e.ticket.id for e in effects if e.over and not e.firing}
     quiet -= alerts.unquiet(tx, quiet)
     lines: list[Line] = []
+    before = {e.ticket.id: e.ticket.priority for e in effects}
     for effect in effects:
         lines += _escalate(desk, effect)
         _sum_up(tx, effect, effect.ticket.id in quiet)
         lines += _lines(effect)
     correlations.write_tickets(tx, [e.ticket for e in effects])
     timeline.append_many(tx, desk, lines)
+    raised = [e.ticket.id for e in effects if e.ticket.priority != before[e.ticket.id]]
+    paging.changed(tx, desk, raised, raised=True)
     paging.fires_again(tx, desk, [e.ticket.id for e in effects if e.again])
     for effect in effects:
         _move(tx, desk, effect)

@@ -107,7 +107,8 @@ def reassign(
     change_row(tx, desk, f, {"owner_id": owner_id, "team_id": team_id} | owned)
     timeline.append(tx, desk, Line(f.id, "assignment", told, actor))
     notify.refresh(tx, desk, f.id)
-    if owner_id is None and team_id != f.team_id:
+    switched = paging.changed(tx, desk, [f.id]) if team_id != f.team_id else frozenset()
+    if owner_id is None and team_id != f.team_id and not switched:
         paging.again(tx, desk, [f.id], "It was handed to another team.")
     if owner_id not in (None, f.owner_id):
         notify.enqueue(tx, desk, [Notice("assigned", f.id, f"{f.cycle}:{f.version}", {"from": actor.id})])

@@ -6,9 +6,15 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from servicedesk.desk import Desk
-from servicedesk.domain.escalation import ACKNOWLEDGED, OVER, PAGING
+from servicedesk.domain import escalation
+from servicedesk.domain.escalation import ACKNOWLEDGED, OVER, PAGING, RECOVERED
+from servicedesk.domain.escalation_policy import Policy
 from servicedesk.domain.notification import Decision, Notice, Reach
+from servicedesk.services.shared import timeline
+from servicedesk.services.shared.timeline import Line
 from servicedesk.store import escalations
 from servicedesk.store.db import Tx
 
@@ -57,6 +63,7 @@ def _run(tx: Tx, row: Any, reason: str) -> dict[str, Any]:
         "policy": row.body,
         "cycle": row.cycle,
         "run": (row.run or 0) + 1,
+        "takes_over": None,
         "state": PAGING,
         "reason": reason,
         "began_at": tx.now,
@@ -65,6 +72,59 @@ def _run(tx: Tx, row: Any, reason: str) -> dict[str, Any]:
         "step": 0,
         "due_at": tx.now + timedelta(minutes=row.body["steps"][0]["wait"]),
     }
+
+
+def changed(tx: Tx, desk: Desk, ids: Iterable[int], *, raised: bool = False) -> frozenset[int]:
+    """The team, service or priority of these tickets is another one: the policy that holds now takes over.
+
+    Answers those whose run ended, began or was taken over; the timeline says so. raised: to a higher priority.
+    """
+    wanted = set(ids)
+    runs: list[dict[str, Any]] = []
+    lines: list[Line] = []
+    for row in escalations.standings(tx, wanted) if wanted else ():
+        text = _changed(tx, row, raised, runs)
+        lines += [Line(row.id, "page", {"text": text, "change": True})] if text else []
+    timeline.append_many(tx, desk, lines)
+    escalations.begin(tx, runs)
+    if runs:
+        tx.after_commit.append(lambda: desk.wake.notify(TOPIC))
+    return frozenset(line.incident_id for line in lines)
+
+
+def _changed(tx: Tx, row: Any, raised: bool, runs: list[dict[str, Any]]) -> str:
+    """What becomes of one run, in a sentence; "" for nothing."""
+    holds = None if row.body is None else msgspec.convert(row.body, Policy)
+    state = row.state if row.of_cycle == row.cycle else None
+    do = escalation.change(row.status, state, row.priority, holds, row.ran == row.policy_id, raised and bool(row.waits))
+    if not do:
+        return ""
+    if do == "end":
+        text = f"No escalation policy is for it any more: {row.ran_name} ends."
+        escalations.change(tx, row.id, {"state": OVER, "due_at": None, "reason": text})
+    elif do == "begin":
+        text = f"The escalation policy {row.name} begins."
+        new: dict[str, Any] = {"began_seq": 0} if row.run is None else {}  # who has it already is asked nothing
+        before = {"began_seq": row.began_seq, "takes_over": row.takes_over or row.run}
+        runs.append(_run(tx, row, text) | (new if state is None else before))
+    else:
+        same = row.ran == row.policy_id
+        text = "Its priority was raised: it waits no longer." if same else _instead(row)
+        runs.append(_run(tx, row, text) | _going_on(tx, row))
+    escalations.leave_waiting(tx, row.id, text)
+    return text
+
+
+def _instead(row: Any) -> str:
+    return f"The escalation policy {row.name} holds now, instead of {row.ran_name}."
+
+
+def _going_on(tx: Tx, row: Any) -> dict[str, Any]:
+    """What the run that takes over has from the one before: who has it, that it recovered, whom it told."""
+    kept: dict[str, Any] = {"began_seq": row.began_seq, "takes_over": row.takes_over or row.run}
+    if row.state == ACKNOWLEDGED:
+        return kept | {"state": ACKNOWLEDGED, "due_at": tx.now}
+    return kept | ({"state": RECOVERED, "due_at": None} if row.state == RECOVERED else {})
 
 
 def fires_again(tx: Tx, desk: Desk, ids: Iterable[int]) -> None:

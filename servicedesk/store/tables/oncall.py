@@ -120,6 +120,7 @@ escalation = Table(
     Column("policy", Json, nullable=False),  # the body as it was when this run began
     Column("cycle", Integer, nullable=False),
     Column("run", Integer, nullable=False, server_default="1"),  # a further one for each episode or expired answer
+    Column("takes_over", Integer),  # the first of the runs by another policy that this one goes on from
     Column("state", Text, nullable=False),  # paging | acknowledged | recovered | exhausted | over
     Column("reason", Text, nullable=False, server_default=""),
     Column("began_at", UtcTime, nullable=False),

@@ -9,6 +9,7 @@ from typing import Any
 from servicedesk.web.i18n import gettext as _
 from servicedesk.web.i18n import marked
 
+from .sentences import say
 from .words import Words
 
 Content = Mapping[str, Any]
@@ -263,6 +264,8 @@ def _notice(b: Book, c: Content) -> Line:
 
 
 def _page(b: Book, c: Content) -> Line:
+    if c.get("change"):
+        return Line(say(str(c.get("text", ""))), "blue", "bell")
     told = ", ".join(str(t) for t in c.get("told") or ())
     text = f"{_('Called')}: {told or _('nobody')}"
     step = f"{c.get('round', 1)}.{c['step']}" if c.get("step") else _("nobody answered")

@@ -791,6 +791,7 @@ CREATE TABLE escalation (
     policy TEXT NOT NULL,
     cycle INTEGER NOT NULL,
     run INTEGER DEFAULT '1' NOT NULL,
+    takes_over INTEGER,
     state TEXT NOT NULL,
     reason TEXT DEFAULT '' NOT NULL,
     began_at BIGINT NOT NULL,
