@@ -124,10 +124,9 @@ def release(tx: Tx, incident_id: int, alert_ids: Collection[int], decision: str)
     tx.run(update(alert).where(alert.c.id.in_(ids)).values(incident_id=None, waits="group", decision=decision))
 
 
-def drop(tx: Tx, episode_ids: Collection[int]) -> None:
-    """No ticket carries these episodes any more."""
-    if episode_ids:
-        tx.run(update(episode).where(episode.c.id.in_(sorted(episode_ids))).values(incident_id=None))
+def carry(tx: Tx, incident_id: int | None, episode_ids: Collection[int]) -> None:
+    """This incident carries these episodes now; None: no ticket does."""
+    tx.run(update(episode).where(episode.c.id.in_(sorted(episode_ids))).values(incident_id=incident_id))
 
 
 def guests(

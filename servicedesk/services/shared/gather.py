@@ -131,13 +131,14 @@ def _join_settled(scene: _Scene, lower: datetime) -> dict[int, Effect]:
         starts = [e.starts_at for e in one.fresh if e.starts_at >= lower]
         found = rules.place(min(starts), settled, scene.rule.join).incident_id if starts else None
         if found is not None:
+            _pass_over(one, min(starts))
             _enter(one, scene.tickets[found], min(starts), effects)
     return effects
 
 
 def _enter(one: Judged, ticket: Ticket, start: datetime, effects: dict[int, Effect]) -> None:
     """An alert that waited joins a ticket with what it did from this start on."""
-    _from(one, start)
+    one.fresh = [e for e in one.fresh if e.starts_at >= start]
     one.row.decision = f"{number(ticket.id)} took it: its like began within the window of the rule {one.row.rule}."
     one.row.waits = None
     ticket.occurrences += len(one.fresh)
@@ -147,12 +148,11 @@ def _enter(one: Judged, ticket: Ticket, start: datetime, effects: dict[int, Effe
     attach.belong([one], ticket.id)
 
 
-def _from(one: Judged, start: datetime) -> None:
-    """What it did before that needs no ticket."""
+def _pass_over(one: Judged, start: datetime) -> None:
+    """What it did before that needs no ticket for good."""
     for episode in one.fresh:
         if episode.starts_at < start and episode.ends_at is not None:
             episode.passed = episode.changed = True
-    one.fresh = [e for e in one.fresh if e.starts_at >= start]
 
 
 def _realise(
@@ -180,7 +180,8 @@ def _realise(
             if scene.siblings[alert_id] != target:
                 moves.setdefault((scene.siblings[alert_id], target), []).append(alert_id)
     kept = set(targets.values()) | _kept_alive(scene.untouched - set(targets.values()), moves)
-    _let_go(tx, desk, scene, cells, alert_of, firings, kept - set(targets.values()))
+    _let_go(tx, desk, scene, cells, alert_of, kept - set(targets.values()))
+    _carry(tx, scene, cells, targets, alert_of, firings)
     regroup.settle(tx, desk, scene.claimed.digest, moves, scene.untouched, kept)
 
 
@@ -197,7 +198,10 @@ def _seat(
     alert_of: Mapping[bytes, int],
     effects: dict[int, Effect],
 ) -> tuple[list[attach.Homeless], list[int]]:
-    """Those that waited join the keepers; (groups to open a ticket for, the cells that they are)."""
+    """Those that waited join the keepers; (groups to open a ticket for, the cells that they are).
+
+    What they did before that stays free: a late message may make enough of it.
+    """
     groups: list[attach.Homeless] = []
     new: list[int] = []
     for i, (cell, keeper) in enumerate(zip(cells, keepers, strict=True)):
@@ -207,7 +211,7 @@ def _seat(
                 _enter(one, scene.tickets[keeper], cell.start, effects)
         elif waiting:
             for one in waiting:
-                _from(one, cell.start)
+                one.fresh = [e for e in one.fresh if e.starts_at >= cell.start]
                 one.row.waits = None
             decision = Decision("open", scene.rule.id, cell.reason)
             groups.append([(one, _recurring(one, decision)) for one in waiting])
@@ -231,18 +235,36 @@ def _let_go(
     scene: _Scene,
     cells: Sequence[Cell],
     alert_of: Mapping[bytes, int],
-    firings: Sequence[Firing],
     alive: Collection[int | None],
 ) -> None:
-    """Members of untouched tickets that belong to none by now wait again; so does what a member did too early."""
-    kept = {alert_of[key]: cell.start for cell in cells for key in cell.keys}
+    """Members of untouched tickets that belong to none by now wait again."""
+    kept = {alert_of[key] for cell in cells for key in cell.keys}
     gone: dict[int, list[int]] = {}
     for alert_id, incident_id in scene.siblings.items():
         if alert_id not in kept and incident_id not in alive:
             gone.setdefault(incident_id, []).append(alert_id)
     _release(tx, desk, scene.rule, gone, f"it waits for {scene.rule.threshold}")
-    early = [f.id for f in firings if f.incident_id and f.alert_id in kept and f.starts_at < kept[f.alert_id]]
-    gathering.drop(tx, early)
+
+
+def _carry(
+    tx: Tx,
+    scene: _Scene,
+    cells: Sequence[Cell],
+    targets: Mapping[int, int | None],
+    alert_of: Mapping[bytes, int],
+    firings: Sequence[Firing],
+) -> None:
+    """A ticket carries what its members did from its start on, nothing of before."""
+    homes = {alert_of[key]: (cell.start, targets[i]) for i, cell in enumerate(cells) for key in cell.keys}
+    theirs = [(f, *homes[f.alert_id]) for f in firings if f.alert_id in homes and f.alert_id in scene.siblings]
+    taken: dict[int | None, list[int]] = {}
+    for firing, start, target in theirs:
+        if firing.starts_at < start and firing.incident_id is not None:
+            taken.setdefault(None, []).append(firing.id)
+        elif firing.starts_at >= start and firing.incident_id is None:
+            taken.setdefault(target, []).append(firing.id)
+    for incident_id, episode_ids in taken.items():
+        gathering.carry(tx, incident_id, episode_ids)
 
 
 def _release(tx: Tx, desk: Desk, rule: Rule, gone: Mapping[int, Sequence[int]], why: str) -> None:
@@ -273,6 +295,7 @@ def _attach(tx: Tx, desk: Desk, claimed: Claimed, rule: Rule, ids: Collection[in
         if found is not None:
             began = next(h.began_at for h in hosts if h.incident_id == found)
             first = min(e.starts_at for e in one.fresh if e.ends_at is None or e.ends_at >= began)
+            _pass_over(one, first)
             _enter(one, tickets[found], first, effects)
     attach.finish(tx, desk, judged, effects, [])
     gathering.has_guests(tx, digest, effects.keys())

@@ -214,7 +214,10 @@ def _merged(old: EventRow, f: _Fold) -> EventRow:
 
 def _scope(row: AlertRow, folds: Iterable[_Fold]) -> str:
     known = Known(row.status, row.starts_at, row.ends_at, row.last_seq, row.confirmed_seq is not None, row.clears)
-    return alert_state.scope(known, [News(*_moment(f.event), f.last_seq, f.known) for f in folds])
+    found = alert_state.scope(known, [News(*_moment(f.event), f.last_seq, f.known) for f in folds])
+    if found == "newest" and row.waits == "group":  # any of its episodes may be what waits
+        return "everything"
+    return found
 
 
 def _moment(e: AlertEvent) -> tuple[bool, datetime]:
