@@ -181,6 +181,32 @@ def import_(name: str, file: Path) -> None:
 
 
 @oncall.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def apply(file: Path) -> None:
+    """Write the schedules and escalation policies of FILE (YAML or JSON); others stay as they are.
+
+    In the order of the file, schedules first, each by itself: what is wrong is named, and what came before it stands.
+    """
+    from servicedesk.files import oncall as reader
+    from servicedesk.files import yaml
+    from servicedesk.services import escalation_policies, schedules
+    from servicedesk.services.schedules import LayerIn
+
+    wanted = reader.parse(yaml.read_text(file), str(file))
+    done: list[tuple[str, str, int]] = []
+    with opened() as desk:
+        for s in wanted.schedules:
+            layers = [LayerIn(**msgspec.structs.asdict(layer)) for layer in s.layers]
+            zone = s.timezone or desk.policy.calendar.timezone
+            done.append(("schedule", s.name, schedules.save(desk, OPERATOR, s.name, layers, zone, s.team)))
+        for p in wanted.policies:
+            made = escalation_policies.save(desk, OPERATOR, p.name, p.policy, p.teams, p.services)
+            done.append(("policy", p.name, made))
+    rows = [{"kind": kind, "name": name, "version": version} for kind, name, version in done]
+    emit(rows, table(("KIND", "NAME", "VERSION"), done))
+
+
+@oncall.command()
 @click.argument("name")
 def feed(name: str) -> None:
     """A new secret address of the calendar of the schedule NAME; the one before is void."""
