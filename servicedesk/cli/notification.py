@@ -92,16 +92,17 @@ def channels() -> None:
 
 
 @notification.command()
-@click.option("--channel", default=None, help="email or webhook; all that are configured without it.")
-@click.option("--to", "target", default="", metavar="ADDRESS", help="Mail address that the test goes to.")
+@click.option("--channel", default=None, help="Its name; without it all that are configured.")
+@click.option("--to", "target", default="", metavar="ADDRESS", help="Mail address, or a place of the named channel.")
 @click.option("--language", default="en", help="en or fr.")
 def test(channel: str | None, target: str, language: str) -> None:
     """Send a test message now, without a ticket."""
     from servicedesk.services import outbox
 
     with opened() as desk:
-        names = [channel] if channel else [c.name for c in outbox.configured(desk) if target or not c.personal]
-        if not names:
+        own = {c.name: target if c.personal else "" for c in outbox.configured(desk) if target or not c.personal}
+        wanted = {channel: target} if channel else own  # without a channel the address is one for mail
+        if not wanted:
             raise click.UsageError("nothing to test: give --to ADDRESS for mail, or set webhook.url")
-        answers = [outbox.send_test(desk, name, target, language) for name in names]
+        answers = [outbox.send_test(desk, name, address, language) for name, address in wanted.items()]
     emit(answers, [f"{a['channel']}: sent to {a['target']} ({a['provider_id']})" for a in answers])
