@@ -21,18 +21,20 @@ def alert() -> None:
 
 @alert.command("list")
 @click.option("--to-check", is_flag=True, help="Only records without a ticket that nobody has judged yet.")
+@click.option("--flapping", is_flag=True, help="Only those that fire and recover again and again.")
 @click.option("--text", default="", help="Part of the name, or a fingerprint.")
 @click.option("--source", default="")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
 @click.option("--cursor", default="", help="Where the last list ended.")
-def list_(to_check: bool, text: str, source: str, limit: int, cursor: str) -> None:
+def list_(to_check: bool, flapping: bool, text: str, source: str, limit: int, cursor: str) -> None:
     """List alerts, the newest identity first, with what decided about them."""
     from servicedesk.store.views import alerts as views
 
     with opened() as desk, desk.read() as tx:
-        page = views.alerts(tx, views.Filter(to_check=to_check, text=text, source=source), cursor=cursor, limit=limit)
+        wanted = views.Filter(to_check=to_check, flapping=flapping, text=text, source=source)
+        page = views.alerts(tx, wanted, cursor=cursor, limit=limit)
     head = ("ID", "STATE", "NAME", "SOURCE", "SINCE", "TICKET", "RULE", "DECISION")
-    rows = [(a.id, a.status, a.name, a.source, a.first_seen, _ticket(a), a.rule, a.decision) for a in page.items]
+    rows = [(a.id, _state(a), a.name, a.source, a.first_seen, _ticket(a), a.rule, a.decision) for a in page.items]
     emit({"items": [asdict(a) for a in page.items], "next": page.next}, table(head, rows) if rows else ["no alerts"])
 
 
@@ -87,6 +89,10 @@ def gaps() -> None:
     head = ("NAME", "ALERTS", "NO SEVERITY", "NO SERVICE", "NO RUNBOOK_URL")
     rows = [(g.name, g.alerts, g.severity, g.service, g.runbook_url) for g in found]
     emit({"items": [asdict(g) for g in found]}, table(head, rows) if rows else ["nothing is lacking"])
+
+
+def _state(a: Any) -> str:
+    return f"{a.status}, flapping" if a.flapping_since else str(a.status)
 
 
 def _ticket(a: Any) -> str:

@@ -138,7 +138,8 @@ def page(t: dict[str, Any]) -> Iterator[str]:
     for name in ("type", "service", "team", "requester", "category", "impact", "urgency", "created_at", "cycle"):
         yield f"  {name.replace('_', ' '):<12} {t[name] if t[name] is not None else '-'}"
     for alert in t["alerts"]:
-        yield f"  alert        {alert['status']}: {alert['name']} {_labels(alert['labels'])}"
+        flaps = ", flapping" if alert["flapping_since"] else ""
+        yield f"  alert        {alert['status']}{flaps}: {alert['name']} {_labels(alert['labels'])}"
     for run in t["playbooks"]:
         yield f"  playbook     {run['playbook']} (run {run['id']})"
         for step in run["steps"]:

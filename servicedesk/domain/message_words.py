@@ -33,6 +33,11 @@ EN: dict[str, Words] = {
     "opened": Words("New: {title}", "A new ticket of priority {priority} waits for somebody to take it."),
     "assigned": Words("For {owner}: {title}", "This ticket is now assigned to {owner}."),
     "refired": Words("Fires again: {title}", "The alert {alert} fires again."),
+    "flaps": Words(
+        "Flapping: {title}",
+        "The alert {alert} fires and recovers again and again. You are told once, and again when it is calm.",
+    ),
+    "calms": Words("Calm again: {title}", "The alert {alert} no longer flaps. Look whether it fires or has recovered."),
     "reopened": Words("Reopened: {title}", "This ticket is open again."),
     "reply": Words("Answer: {title}", "The requester wrote to you."),
     "unassigned": Words("Nobody has taken it: {title}", "This ticket has had no owner since it was opened."),
@@ -113,6 +118,11 @@ FR: dict[str, Words] = {
     "opened": Words("Nouveau : {title}", "Un nouveau ticket de priorité {priority} attend d’être pris en charge."),
     "assigned": Words("Pour {owner} : {title}", "Ce ticket est désormais attribué à {owner}."),
     "refired": Words("Se déclenche à nouveau : {title}", "L’alerte {alert} se déclenche à nouveau."),
+    "flaps": Words(
+        "Instable : {title}",
+        "L’alerte {alert} se déclenche et se rétablit sans cesse. Un autre message dira le retour au calme.",
+    ),
+    "calms": Words("De nouveau calme : {title}", "L’alerte {alert} n’est plus instable. Voyez si elle est rétablie."),
     "reopened": Words("Rouvert : {title}", "Ce ticket est de nouveau ouvert."),
     "reply": Words("Réponse : {title}", "Le demandeur vous a écrit."),
     "unassigned": Words("Sans responsable : {title}", "Ce ticket n’a pas de responsable depuis son ouverture."),

@@ -185,6 +185,8 @@ EVENTS: dict[str, Event] = {
         Event("opened", _responsible, page=True, act=ACKNOWLEDGE),
         Event("assigned", _responsible),
         Event("refired", _responsible, page=True, act=ACKNOWLEDGE),
+        Event("flaps", _responsible, page=True, act=ACKNOWLEDGE),
+        Event("calms", _responsible),
         Event("reopened", _responsible, act=ACKNOWLEDGE),
         Event("reply", _responsible),
         Event("unassigned", _leads, page=True, act=ACKNOWLEDGE),

@@ -127,6 +127,14 @@ class Storm(_Section, frozen=True):
     digest_after: Duration
 
 
+class Flapping(_Section, frozen=True):
+    """So many changes (firing, over) within the window make an alert flap, until none came for `calm`."""
+
+    changes: Annotated[int, msgspec.Meta(ge=3, le=1000)]
+    window: Duration
+    calm: Duration
+
+
 class Recurrence(_Section, frozen=True):
     count: Count
     window: Duration
@@ -148,6 +156,7 @@ class AlertPolicy(_Section, frozen=True):
     suspect_confirm: Duration
     suspect_confirm_by_source: dict[str, Duration]
     storm: Storm
+    flapping: Flapping
     to_check_after: Duration
     quiet_window: dict[Priority, Duration]
     auto_resolve: AutoResolve

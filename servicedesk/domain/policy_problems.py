@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from servicedesk.domain.flapping import LONGEST
 from servicedesk.domain.incident import CANCEL_REASONS, HOLD_REASONS, RESOLUTION_CODES, STATES, TYPES
-from servicedesk.domain.policy import PRIORITIES, Calendar, Policy, Silence
+from servicedesk.domain.policy import PRIORITIES, Calendar, Flapping, Policy, Silence
 
 
 def problems(policy: Policy) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -17,6 +18,7 @@ def problems(policy: Policy) -> Iterator[tuple[tuple[str | int, ...], str]]:
     yield from _needed(policy)
     yield from _matrix(policy.priority.matrix)
     yield from _words(policy)
+    yield from _flapping(policy.alerts.flapping)
     yield from _ladder(policy.ageing.silence)
     yield from _calendar(policy.calendar)
 
@@ -71,6 +73,12 @@ def _words(policy: Policy) -> Iterator[tuple[tuple[str | int, ...], str]]:
         yield ("priority", "default_severity"), f"is not in the table of severities: use one of {', '.join(table)}"
     if policy.alerts.category not in policy.categories:
         yield ("alerts", "category"), f"is not a category: use one of {', '.join(policy.categories)}"
+
+
+def _flapping(limits: Flapping) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for name, value in (("window", limits.window), ("calm", limits.calm)):
+        if not timedelta(minutes=1) <= value <= LONGEST:
+            yield ("alerts", "flapping", name), "must be one minute to 12 hours"
 
 
 def _ladder(silence: Silence) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -57,9 +57,9 @@ def _runs(tx: Tx, desk: Desk) -> int:
 
 
 def facts_of(row: Any, acts: Mapping[int, Act]) -> Facts:
-    """Of a row that carries status, priority, owner_id and recovered_at of the ticket."""
+    """Of a row that carries status, priority, owner_id, recovered_at and flaps of the ticket."""
     act = acts.get(row.incident_id)
-    facts = Facts(row.status, row.priority, row.owner_id, row.recovered_at is not None)
+    facts = Facts(row.status, row.priority, row.owner_id, row.recovered_at is not None and not row.flaps)
     return facts if act is None else replace(facts, acted_at=act.at, actor=act.actor, said=act.said)
 
 

@@ -156,6 +156,8 @@ STATE_COLUMNS = (
     "waits",
     "waits_until",
     "window_id",
+    "flapping_since",
+    "flap_ends_at",
 )
 
 
@@ -227,6 +229,12 @@ def newest_episodes(tx: Tx, alert_ids: Collection[int]) -> dict[int, list[Stored
     return _episodes(tx, query.where(alert.c.id.in_(sorted(alert_ids))))
 
 
+def episodes_since(tx: Tx, alert_ids: Collection[int], since: datetime) -> dict[int, list[Stored]]:
+    """The episodes that began since then."""
+    c = episode.c
+    return _episodes(tx, select(*_EPISODE).where(c.alert_id.in_(sorted(alert_ids)), c.starts_at >= since))
+
+
 def _episodes(tx: Tx, query: Select[Any]) -> dict[int, list[Stored]]:
     found: dict[int, list[Stored]] = {}
     for row in tx.run(query):
@@ -262,6 +270,22 @@ def due_suspects(tx: Tx, now: datetime, limit: int) -> list[int]:
     """Alerts whose doubt has lasted long enough, the longest first."""
     due = alert.c.suspect_due_at
     return list(tx.run(select(alert.c.id).where(due <= now).order_by(due).limit(limit)).scalars())
+
+
+def calm(tx: Tx, now: datetime, limit: int) -> list[tuple[int, datetime]]:
+    """Flapping alerts that did not change for long enough: (id, since when), the longest first."""
+    ends = alert.c.flap_ends_at
+    return [(row[0], row[1]) for row in tx.run(select(alert.c.id, ends).where(ends <= now).order_by(ends).limit(limit))]
+
+
+def flapping_members(tx: Tx, incident_ids: Collection[int]) -> dict[int, set[int]]:
+    """The flapping alerts of these incidents, by incident."""
+    c = alert.c
+    found: dict[int, set[int]] = {}
+    query = select(c.incident_id, c.id).where(c.incident_id.in_(sorted(incident_ids)), c.flap_ends_at.is_not(None))
+    for row in tx.run(query) if incident_ids else ():
+        found.setdefault(row[0], set()).add(row[1])
+    return found
 
 
 def unquiet(tx: Tx, incident_ids: Collection[int]) -> set[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from servicedesk.domain.escalation import PAGING, RECOVERED
@@ -15,6 +15,7 @@ from servicedesk.domain.reaching import FAILED, QUEUED, SENT, SKIPPED, Reached
 
 from .db import Tx
 from .tables import (
+    alert,
     escalation,
     escalation_policy,
     escalation_use,
@@ -168,13 +169,28 @@ def due(tx: Tx) -> list[Row[Any]]:
     """Runs to look at, locked with their tickets in the order of ids: all columns of the run and of the facts."""
     i = incident.c
     query = (
-        select(escalation, i.status, i.priority, i.owner_id, i.requester_id, i.recovered_at, i.team_id, i.service_id)
+        select(
+            escalation,
+            i.status,
+            i.priority,
+            i.owner_id,
+            i.requester_id,
+            i.recovered_at,
+            _flaps(),
+            i.team_id,
+            i.service_id,
+        )
         .join(incident, i.id == escalation.c.incident_id)
         .where(escalation.c.due_at <= tx.now)
         .order_by(i.id)
         .limit(LIMIT)
     )
     return list(tx.run(query.with_for_update(skip_locked=True)))
+
+
+def _flaps() -> Any:
+    """Does one of its alerts flap? Then a recovery is none for those who are paged."""
+    return exists().where(alert.c.incident_id == incident.c.id, alert.c.flap_ends_at.is_not(None)).label("flaps")
 
 
 def change(tx: Tx, incident_id: int, values: Mapping[str, Any]) -> None:
@@ -239,7 +255,7 @@ def _rows_due(tx: Tx, *columns: Any) -> Any:
 def waiting_rows(tx: Tx) -> list[Row[Any]]:
     """Those rows with the facts of their tickets, locked with them in the order of tickets."""
     i = incident.c
-    facts = (i.status, i.priority, i.owner_id, i.recovered_at, i.title, i.service_label)
+    facts = (i.status, i.priority, i.owner_id, i.recovered_at, _flaps(), i.title, i.service_label)
     query = _rows_due(tx, page_step, *facts).join(incident, i.id == page_step.c.incident_id)
     return list(tx.run(query.order_by(i.id, page_step.c.id).limit(LIMIT).with_for_update(skip_locked=True)))
 

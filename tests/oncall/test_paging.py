@@ -10,11 +10,13 @@ from sqlalchemy import select
 
 from servicedesk.desk import Desk
 from servicedesk.domain.people_rules import ChannelRule, PersonRules
-from servicedesk.services import escalation_policies, escalations, incidents, resolution, schedules
+from servicedesk.services import escalation_policies, escalations, flaps, incidents, resolution, schedules
 from servicedesk.services.shared import timeline
 from servicedesk.services.shared.timeline import Line
 from servicedesk.store import oncall, outbox
 from servicedesk.store.tables import escalation, page_step, user
+from tests.intake import seen
+from tests.intake.test_flapping import shake
 from tests.oncall.conftest import Crew, policy, rota, use
 from tests.support.clock import Clock
 from tests.told.rows import lines, opened, row_of, rows, set_incident
@@ -145,6 +147,22 @@ def test_a_recovered_ticket_pages_nobody_until_it_fires_again(desk: Desk, people
     clock.advance(minutes=5)
     work(desk)
     assert steps(desk, number) == [(2, 1, 1, "owner", "queued")], "one page an episode"
+
+
+@pytest.mark.feature("I12")
+def test_while_its_alert_flaps_a_recovery_stops_no_page(desk: Desk, people: Crew, clock: Clock) -> None:
+    rota(desk, people["lead"])
+    use(desk, people["lead"], policy((5, "schedule:Primary"), expires=0))
+    number = shake(desk, clock)
+    assert seen.ticket(desk, number).recovered_at is not None
+    clock.advance(minutes=5)
+    work(desk)
+    assert [found[3:] for found in steps(desk, number)] == [("owner", "queued")]
+    clock.advance(minutes=30)
+    flaps.run_due(desk)
+    clock.advance(minutes=60)
+    work(desk)
+    assert run_of(desk, number).state == "recovered"
 
 
 def test_a_step_that_reaches_nobody_is_left_at_once_and_says_why(desk: Desk, people: Crew, clock: Clock) -> None:

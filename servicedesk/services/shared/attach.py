@@ -18,7 +18,7 @@ from servicedesk.domain.correlation_rules import digest as correlation_digest
 from servicedesk.domain.incident import CANCELLED, CLOSED, WORKING
 from servicedesk.domain.incident import number as incident_number
 from servicedesk.services.shared import effects as acts
-from servicedesk.services.shared import holding, observe, opening, regroup, storms
+from servicedesk.services.shared import flaps, holding, observe, opening, regroup, storms
 from servicedesk.services.shared.effects import Effect
 from servicedesk.services.shared.observe import Judged
 from servicedesk.services.shared.opening import Member, Opening
@@ -38,6 +38,7 @@ def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
     ruleset = desk.rules.current()
     _rule_anew(tx, ruleset, judged)
     holds = holding.hold_back(tx, judged)
+    turns = flaps.judge(tx, desk, judged)
     tickets = _lock(tx, ruleset, judged)
     began = {t.id: t.started_at for t in tickets.values()} if ruleset.attaching else {}
     effects: dict[int, Effect] = {}
@@ -58,6 +59,7 @@ def follow(tx: Tx, desk: Desk, judged: Sequence[Judged]) -> None:
     for ticket, one in calmed.joining:
         _join(one, ticket, effects)
     opened = finish(tx, desk, judged, effects, [*calmed.alone, *(group for _, group in calmed.stormy)])
+    flaps.tell(tx, desk, turns, {i for i, effect in effects.items() if effect.reopens and effect.flaps})
     storms.opened(tx, calmed.stormy, opened[len(calmed.alone) :])
     _mark(tx, ruleset, judged)
     gathering.stir(tx, [i for i, at in began.items() if tickets[i].started_at != at])

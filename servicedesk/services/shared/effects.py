@@ -45,6 +45,12 @@ class Effect:
         return [one for one in (*self.joined, *self.again) if one.row.status == FIRING]
 
     @property
+    def flaps(self) -> bool:
+        """Do all that fire here flap? Then their episodes are no news: one notice has said so (`flaps.tell`)."""
+        found = [*self.joined, *self.again]
+        return bool(found) and all(one.row.flapping_since is not None for one in found)
+
+    @property
     def over(self) -> list[Judged]:
         return [one for one in (*self.joined, *self.recovered) if one.row.status == RECOVERED]
 
@@ -64,7 +70,7 @@ def carry_out(tx: Tx, desk: Desk, effects: Iterable[Effect]) -> None:
     timeline.append_many(tx, desk, lines)
     raised = [e.ticket.id for e in effects if e.ticket.priority != before[e.ticket.id]]
     paging.changed(tx, desk, raised, raised=True)
-    paging.fires_again(tx, desk, [e.ticket.id for e in effects if e.again])
+    paging.fires_again(tx, desk, [e.ticket.id for e in effects if e.again and not e.flaps])
     for effect in effects:
         _move(tx, desk, effect)
 
@@ -143,12 +149,13 @@ def _move(tx: Tx, desk: Desk, effect: Effect) -> None:
         action = Action("reopen", reason=effect.reason, trigger="alert")
         transition.perform(tx, desk, loader.load(tx, desk, t.id), SYSTEM, action, content={"trigger": "alert"})
         key = f"cycle {t.cycle + 1}"
-        notify.enqueue(tx, desk, [Notice("refired", t.id, key, {"text": effect.reason, "alert": _names(effect.again)})])
+        event = "flaps" if effect.flaps else "refired"  # who resolved it hears of it either way
+        notify.enqueue(tx, desk, [Notice(event, t.id, key, {"text": effect.reason, "alert": _names(effect.again)})])
     elif t.status == PENDING and (effect.again or effect.joined):
         _wake_up(tx, desk, effect)
     elif t.status in (RESOLVED, REVIEW):
         judge(tx, desk, t.id)
-    elif any(one.confirmed_now for one in effect.again):
+    elif any(one.confirmed_now for one in effect.again) and not effect.flaps:
         key = f"confirmed {max(one.row.last_seq for one in effect.again)}"
         notify.enqueue(tx, desk, [Notice("refired", t.id, key, {"text": effect.reason, "alert": _names(effect.again)})])
 
@@ -159,6 +166,8 @@ def _wake_up(tx: Tx, desk: Desk, effect: Effect) -> None:
     if t.hold_reason == "observation":
         action = Action("resume", reason="An alert fired while it was under observation.")
         transition.perform(tx, desk, loader.load(tx, desk, t.id), SYSTEM, action, {"waiting_on": "none"})
+    if effect.flaps:
+        return
     key = f"hold {min(one.row.starts_at for one in found).isoformat()} {found[0].row.id}"
     notify.enqueue(tx, desk, [Notice("refired", t.id, key, {"alert": _names(found)})])
 

@@ -18,7 +18,7 @@ from servicedesk.services.shared.timeline import Line
 from servicedesk.store import escalations
 from servicedesk.store.db import Tx
 
-BEGINS = ("opened", "refired", "reopened")
+BEGINS = ("opened", "refired", "reopened", "flaps")
 TOPIC = "escalations"
 
 

@@ -22,6 +22,7 @@ class Alert:
     """A deduplicated alert. key: hex of the canonical label set's digest; incident_id: its newest ticket.
 
     waits: group (for its like) or window (for the end of the maintenance or suppression window_id, at waits_until).
+    flapping_since: since when it fires and recovers again and again; flap_ends_at: when it counts as calm.
     """
 
     id: int
@@ -42,6 +43,8 @@ class Alert:
     last_seen: datetime
     count: int
     suspect_due_at: datetime | None
+    flapping_since: datetime | None
+    flap_ends_at: datetime | None
     incident_id: int | None
     decision: str
     rule: str
@@ -58,6 +61,7 @@ class Filter:
     """to_check: only records without a ticket that nobody judged yet; text: part of the name, or a fingerprint."""
 
     to_check: bool = False
+    flapping: bool = False
     statuses: tuple[str, ...] = ()
     source: str = ""
     name: str = ""
@@ -79,6 +83,8 @@ def alerts(tx: Tx, wanted: Filter, *, cursor: str = "", limit: int = 50) -> Page
 def _narrowed(query: Select[Any], wanted: Filter) -> Select[Any]:
     if wanted.to_check:
         query = query.where(records.waiting())
+    if wanted.flapping:
+        query = query.where(alert.c.flap_ends_at.is_not(None))
     if wanted.statuses:
         query = query.where(alert.c.status.in_(wanted.statuses))
     if wanted.text:

@@ -93,6 +93,7 @@ class Row:
     alerts: int = 0
     firing: int = 0
     suspect: int = 0
+    flapping: int = 0  # alerts that fire and recover again and again
     review: str = ""
 
 
@@ -127,25 +128,26 @@ def rows(tx: Tx, ids: list[int]) -> tuple[Row, ...]:
     found = {r["id"]: r for r in tx.run(query).mappings()}
     counts = _alert_counts(tx, ids)
     reviews = _review_states(tx, ids)
-    return tuple(_row(found[i], counts.get(i, (0, 0, 0)), reviews.get(i, "")) for i in ids if i in found)
+    return tuple(_row(found[i], counts.get(i, (0, 0, 0, 0)), reviews.get(i, "")) for i in ids if i in found)
 
 
-def _row(r: Any, counts: tuple[int, int, int], review_state: str) -> Row:
-    total, firing, suspect = counts
-    made = {"alerts": total, "firing": firing, "suspect": suspect, "review": review_state}
-    return fill(Row, r, number=number(r["id"]), hold_reason=r["hold_reason"] or "", **made)
+def _row(r: Any, counts: tuple[int, int, int, int], review_state: str) -> Row:
+    made = dict(zip(("alerts", "firing", "suspect", "flapping"), counts, strict=True))
+    return fill(Row, r, number=number(r["id"]), hold_reason=r["hold_reason"] or "", review=review_state, **made)
 
 
-def _alert_counts(tx: Tx, ids: list[int]) -> dict[int, tuple[int, int, int]]:
+def _alert_counts(tx: Tx, ids: list[int]) -> dict[int, tuple[int, int, int, int]]:
     firing = func.sum(case((alert.c.status == "firing", 1), else_=0))
     suspect = func.sum(case((alert.c.status == "suspect", 1), else_=0))
+    mine = and_(alert.c.flap_ends_at.is_not(None), alert.c.incident_id == member.c.incident_id)
+    flapping = func.sum(case((mine, 1), else_=0))
     query = (
-        select(member.c.incident_id, func.count(), firing, suspect)
+        select(member.c.incident_id, func.count(), firing, suspect, flapping)
         .join(alert, alert.c.id == member.c.alert_id)
         .where(member.c.incident_id.in_(ids))
         .group_by(member.c.incident_id)
     )
-    return {r[0]: (int(r[1]), int(r[2]), int(r[3])) for r in tx.run(query)}
+    return {r[0]: (int(r[1]), int(r[2]), int(r[3]), int(r[4])) for r in tx.run(query)}
 
 
 def _review_states(tx: Tx, ids: list[int]) -> dict[int, str]:

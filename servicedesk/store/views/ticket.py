@@ -120,6 +120,7 @@ class MemberAlert:
     first_seen: datetime
     last_seen: datetime
     count: int
+    flapping_since: datetime | None
     declared_ended_at: datetime | None
 
 
@@ -206,6 +207,13 @@ def member_counts(tx: Tx, incident_id: int) -> dict[str, int]:
         .group_by(alert.c.status)
     )
     return {r[0]: r[1] for r in tx.run(query)}
+
+
+def flapping_since(tx: Tx, incident_id: int) -> datetime | None:
+    """Since when one of its alerts flaps; None when all are calm."""
+    query = select(func.min(alert.c.flapping_since)).where(alert.c.incident_id == incident_id)
+    found: datetime | None = tx.run(query).scalar_one_or_none()
+    return found
 
 
 def runs(tx: Tx, incident_id: int) -> tuple[Run, ...]:

@@ -21,13 +21,15 @@ links = Blueprint("alert_links", __name__)
 
 
 class AlertQuery(shapes.Paged, frozen=True, kw_only=True):
-    """to_check: only records without a ticket that nobody judged yet; q: part of the name, or a fingerprint."""
+    """to_check: only records without a ticket that nobody judged yet; flapping: only those that flap; q: part of the
+    name, or a fingerprint."""
 
     status: tuple[Literal["firing", "suspect", "recovered", "unconfirmed"], ...] = ()
     source: str = ""
     name: str = ""
     fingerprint: str = ""
     to_check: bool = False
+    flapping: bool = False
     q: str = ""
 
 
@@ -44,6 +46,7 @@ def list_alerts(query: AlertQuery) -> Page[alerts.Alert]:
     """List alerts, the newest identity first."""
     wanted = alerts.Filter(
         to_check=query.to_check,
+        flapping=query.flapping,
         statuses=query.status,
         source=query.source,
         name=query.name,

@@ -49,6 +49,7 @@ class AlertOut(msgspec.Struct, frozen=True):
     first_seen: datetime
     last_seen: datetime
     count: int
+    flapping_since: datetime | None
 
 
 class HoldOut(msgspec.Struct, frozen=True):
@@ -180,6 +181,7 @@ class IncidentRow(msgspec.Struct, frozen=True, kw_only=True):
     requester: str | None
     alerts: int
     firing: int
+    flapping: int
     occurrences: int
     cycle: int
     version: int
@@ -226,6 +228,7 @@ class IncidentOut(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
     recovered_at: datetime | None
     auto_recovered: bool
+    flapping_since: datetime | None
     quiet_from: datetime | None
     quiet_until: datetime | None
     sla: Any

@@ -29,6 +29,7 @@ def full(desk: Desk, incident_id: int, facts: Facts, actor: Actor) -> shapes.Inc
             raise NotFound(f"There is no ticket {number(incident_id)}.")
         members = ticket.members(tx, incident_id)
         counts = ticket.member_counts(tx, incident_id)
+        flapping_since = ticket.flapping_since(tx, incident_id)
         runs = ticket.runs(tx, incident_id)
         verifications = gates.verifications(tx, incident_id)
         confirmations = gates.confirmations(tx, incident_id)
@@ -42,6 +43,7 @@ def full(desk: Desk, incident_id: int, facts: Facts, actor: Actor) -> shapes.Inc
         tags=list(t.tags),
         alerts=[_same(shapes.AlertOut, m) for m in members],
         alerts_total=sum(counts.values()),
+        flapping_since=flapping_since,
         quiet_from=facts.quiet_from,
         quiet_until=facts.quiet_from + facts.quiet_window if facts.quiet_from and facts.alerts else None,
         sla=None,
@@ -67,6 +69,7 @@ def for_requester(out: shapes.IncidentOut) -> shapes.IncidentOut:
         status="resolved" if out.status == REVIEW else out.status,
         labels={},
         alerts=[],
+        flapping_since=None,
         playbooks=[],
         review=None,
         verification=None,

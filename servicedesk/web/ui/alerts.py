@@ -17,7 +17,7 @@ from .blueprint import get
 from .forms import filled
 from .page import need_staff, shell
 
-STATUSES = ("firing", "suspect", "unconfirmed", "recovered")
+STATUSES = ("firing", "suspect", "unconfirmed", "recovered", "flapping")  # the last beside any of the others
 
 
 @get("/alerts")
@@ -27,8 +27,9 @@ def alerts_page() -> str:
     if request.args.get("view", "") == "check":
         return records.check_page(filled())
     asked = {name: request.args.get(name, "").strip()[:200] for name in ("status", "q", "cursor")}
-    statuses = (asked["status"],) if asked["status"] in STATUSES else ()
-    wanted = views.Filter(statuses=statuses, text=asked["q"])
+    flapping = asked["status"] == "flapping"
+    statuses = (asked["status"],) if asked["status"] in STATUSES and not flapping else ()
+    wanted = views.Filter(statuses=statuses, flapping=flapping, text=asked["q"])
     with desk().read() as tx:
         page = views.alerts(tx, wanted, cursor=asked["cursor"])
     kept: dict[str, Any] = {name: value for name, value in asked.items() if value and name != "cursor"}

@@ -92,6 +92,7 @@ def _records(t: Ticket) -> dict[str, Any]:
         return {
             "members": members,
             "member_counts": counts,
+            "flapping_since": ticket.flapping_since(tx, t.id),
             "more_members": sum(counts.values()) - len(members),
             "verifications": gate_views.verifications(tx, t.id),
             "confirmations": gate_views.confirmations(tx, t.id),

@@ -45,6 +45,13 @@ _ALERTS = {
         "triangle-alert",
     ),
     "recovered": Shown(marked("Recovered"), marked("The source says that it is over."), "green", "check"),
+    "flapping": Shown(
+        marked("Flapping"),
+        marked("It fires and recovers again and again: you are told once, and once more when it is calm."),
+        "amber",
+        "rotate-ccw",
+    ),
+    "calm": Shown(marked("Calm again"), marked("It has not changed for a while: it flaps no more."), "green", "check"),
     "unconfirmed": Shown(
         marked("Unconfirmed"), marked("Nobody reports it any more, but nobody said that it is over."), "amber", "minus"
     ),
@@ -161,6 +168,8 @@ _PLAIN: dict[str, dict[str, str]] = {
         "received": marked("Acknowledgement"),
         "assigned": marked("Assigned"),
         "refired": marked("Fires again"),
+        "flaps": marked("Flapping"),
+        "calms": marked("Calm again"),
         "storm": marked("Digest of several tickets"),
         "page": marked("Page"),
         "digest": marked("Digest of several tickets"),
