@@ -107,7 +107,7 @@ _MADE = frozenset(
     (
         *("owner", "requester", "tags", "alerts", "alerts_total", "quiet_from", "quiet_until", "sla", "hold"),
         *("resolution", "playbooks", "verification", "confirmation", "review", "recurrence_of", "merged_into"),
-        *("parent", "checklist", "actions", "url"),
+        *("parent", "checklist", "actions", "url", "flapping_since"),
     )
 )  # what is not a column of the ticket
 
